@@ -1,0 +1,1 @@
+"""Execution: where orders go out, on paper or to an exchange."""

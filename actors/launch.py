@@ -1,0 +1,98 @@
+"""Starting and ending a whole engine, from the process that drives it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from actors import refs, spawn
+from actors.ports import ActorLost
+from actors.risk import Progress
+from actors.strategy import StrategySpec
+from actors.supervisor import Plan, Seen, Supervisor, all_names
+from trading.decisions import AnyDecision
+from trading.events import AddStrategy, Command, RemoveStrategy
+from trading.rules import Seat
+from trading.state import EngineState
+
+ASK_SECONDS = 5.0
+_states = msgspec.json.Decoder(EngineState)
+
+
+class RunningEngine:
+    """An engine on Ray, seen from outside it. Every question may raise ActorLost: ask again."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._strategies = [spec.name for spec in plan.strategies]
+
+    def progress(self) -> Progress:
+        """Where risk stands."""
+        progress: Progress = spawn.ask(refs.RISK, "progress", timeout_seconds=ASK_SECONDS)
+        return progress
+
+    def health(self) -> dict[str, Seen]:
+        """Every actor's health as the supervisor saw it last."""
+        seen: dict[str, Seen] = spawn.ask(refs.SUPERVISOR, "health", timeout_seconds=ASK_SECONDS)
+        return seen
+
+    def command(self, command: Command) -> list[AnyDecision]:
+        """Do an operator's command; returns when it is stored. Raises InputError when it cannot be done."""
+        decisions: list[AnyDecision] = spawn.ask(refs.RISK, "command", command)
+        return decisions
+
+    def add_strategy(self, spec: StrategySpec, seat: Seat, **facts: Any) -> list[AnyDecision]:
+        """Start a strategy and give it a seat."""
+        spawn.ask(refs.SUPERVISOR, "add_strategy", spec)
+        self._strategies.append(spec.name)
+        return self.command(AddStrategy(seat=seat, **facts))
+
+    def remove_strategy(self, name: str, **facts: Any) -> list[AnyDecision]:
+        """Take a strategy's seat away and end it."""
+        decisions = self.command(RemoveStrategy(name=name, **facts))
+        spawn.ask(refs.SUPERVISOR, "remove_strategy", name)
+        self._strategies.remove(name)
+        return decisions
+
+    def stop(self) -> None:
+        """Store everything, then end every actor."""
+        for name, method in ((refs.SUPERVISOR, "stop"), (refs.RISK, "stop"), (refs.PERSISTENCE, "close")):
+            try:
+                spawn.ask(name, method, timeout_seconds=ASK_SECONDS)
+            except ActorLost:
+                continue
+        spawn.end(all_names(self._strategies))
+
+
+def state_of(progress: Progress) -> EngineState | None:
+    """The engine's state in a progress report, if it has started."""
+    return _states.decode(progress.state) if progress.state else None
+
+
+@contextmanager
+def running(plan: Plan, address: str | None = None) -> Iterator[RunningEngine]:
+    """An engine of this plan, ended at the end of the block; a private Ray unless `address` names one."""
+    spawn.start_ray(address)
+    try:
+        spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8)
+        engine = RunningEngine(plan)
+        try:
+            yield engine
+        finally:
+            engine.stop()
+    finally:
+        spawn.stop_ray()
+
+
+def wait_started(engine: RunningEngine, seconds: float) -> bool:
+    """Wait until risk has recovered; whether it has."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if engine.progress().running:
+                return True
+        except ActorLost:
+            pass
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,1 @@
+"""The one writer: the journal, the tables made from it, and their migrations."""

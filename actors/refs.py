@@ -1,0 +1,104 @@
+"""Typed handles: the ports of `actors.ports`, answered by actors on Ray."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actors.ports import Answer, CandleBatch, Recovered
+from actors.spawn import handle, translated
+from trading.journal import Entry
+from trading.rules import Rules
+from trading.simulated_venue import Executions, Moment, Working
+
+PERSISTENCE = "persistence"
+MARKET_DATA = "market_data"
+EXECUTION = "execution"
+RISK = "risk"
+SUPERVISOR = "supervisor"
+
+
+def strategy_name(name: str) -> str:
+    """The actor of a strategy."""
+    return f"strategy-{name}"
+
+
+class Ref:
+    """An actor by its name; the handle is looked up when first used, in whatever process that is."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._handle: Any = None
+
+    async def _ask(self, method: str, *args: Any) -> Any:
+        if self._handle is None:
+            self._handle = handle(self.name)
+        try:
+            return await getattr(self._handle, method).remote(*args)
+        except Exception as error:
+            raise translated(error, self.name) from None
+
+    def __reduce__(self) -> tuple[type["Ref"], tuple[str]]:
+        return type(self), (self.name,)
+
+
+class MarketRef(Ref):
+    """Market data on Ray."""
+
+    async def candles_after(self, open_time_ms: int, limit: int) -> CandleBatch:
+        """At most `limit` open times after this one."""
+        batch: CandleBatch = await self._ask("candles_after", open_time_ms, limit)
+        return batch
+
+
+class StrategyRef(Ref):
+    """A strategy on Ray."""
+
+    async def answers_after(self, open_time_ms: int, limit: int) -> tuple[Answer, ...]:
+        """At most `limit` answers after this open time."""
+        answers: tuple[Answer, ...] = await self._ask("answers_after", open_time_ms, limit)
+        return answers
+
+
+def strategy_ref(name: str) -> StrategyRef:
+    """The strategy of this name."""
+    return StrategyRef(strategy_name(name))
+
+
+class VenueRef(Ref):
+    """Execution on Ray."""
+
+    async def execute(
+        self,
+        book: Sequence[Working],
+        cash: int,
+        moments: Mapping[str, Sequence[Moment]],
+        rules: Rules,
+    ) -> Executions:
+        """What fills at one open time."""
+        executions: Executions = await self._ask("execute", book, cash, moments, rules)
+        return executions
+
+
+class StoreRef(Ref):
+    """Persistence on Ray."""
+
+    async def recover(self) -> Recovered:
+        """What is stored of the active run."""
+        recovered: Recovered = await self._ask("recover")
+        return recovered
+
+    async def append(self, entries: Sequence[Entry], state: bytes) -> int:
+        """Store entries; the last sequence."""
+        stored: int = await self._ask("append", tuple(entries), state)
+        return stored
+
+    async def save_snapshot(self, sequence: int, state: bytes) -> None:
+        """Keep a snapshot."""
+        await self._ask("save_snapshot", sequence, state)
+
+    async def finish(self) -> None:
+        """Mark the run as finished."""
+        await self._ask("finish")
+
+    async def log(self, level: str, source: str, code: str, text: str) -> None:
+        """Write to the system log."""
+        await self._ask("log", level, source, code, text)

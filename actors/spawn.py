@@ -1,0 +1,130 @@
+"""Ray: how it starts, how actors are made, found, asked and ended. Nothing else knows these options."""
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from actors.ports import ActorLost
+from trading.errors import AutotraderError, OperationError
+
+NAMESPACE = "autotrader"
+OBJECT_STORE_BYTES = 80_000_000
+
+# Set before Ray is imported: no usage reports, plain logs, and our own devices left alone.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "POLARS_MAX_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def start_ray(address: str | None = None) -> None:
+    """Start a private Ray on loopback, or join the cluster at `address`.
+
+    A private one dies with this process. Raises OperationError when the cluster cannot be reached.
+    """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import ray
+
+    common: dict[str, Any] = {
+        "namespace": NAMESPACE,
+        "logging_level": "ERROR",
+        "log_to_driver": False,
+        "include_dashboard": False,
+    }
+    if address is None:
+        ray.init(
+            address="local",
+            _node_ip_address="127.0.0.1",
+            object_store_memory=OBJECT_STORE_BYTES,
+            **common,
+        )
+    else:
+        del common["include_dashboard"]
+        try:
+            ray.init(address=address, **common)
+        except Exception as error:
+            raise OperationError(f"address: no Ray cluster at {address!r}: {error}") from None
+    _protect_token()
+
+
+def stop_ray() -> None:
+    """Leave Ray; a private one ends."""
+    import ray
+
+    ray.shutdown()
+
+
+def spawn(kind: type[Any], name: str, *args: Any, threads: int | None = None) -> None:
+    """Make the actor `name` of this class, unless it is there; Ray starts it again whenever it dies.
+
+    It is detached, so that it lives as long as its cluster and not as long as who made it. Its
+    calls are never retried by Ray: whoever asked asks again.
+    """
+    import ray
+
+    options: dict[str, Any] = {} if threads is None else {"max_concurrency": threads}
+    ray.remote(kind).options(
+        name=name,
+        namespace=NAMESPACE,
+        lifetime="detached",
+        get_if_exists=True,
+        max_restarts=-1,
+        max_task_retries=0,
+        num_cpus=0,
+        **options,
+    ).remote(*args)
+
+
+def handle(name: str) -> Any:
+    """The actor's handle, good across restarts; raises ActorLost when there is none (yet)."""
+    import ray
+
+    try:
+        return ray.get_actor(name, NAMESPACE)
+    except ValueError:
+        raise ActorLost(f"there is no actor {name!r}") from None
+
+
+def translated(error: Exception, name: str) -> Exception:
+    """What an error of a call means to the caller: the actor was lost, or what it raised itself."""
+    from ray.exceptions import GetTimeoutError, RayActorError, RayTaskError
+
+    if isinstance(error, RayActorError | GetTimeoutError):
+        return ActorLost(f"actor {name!r} does not answer")
+    if isinstance(error, RayTaskError) and isinstance(error.cause, AutotraderError):
+        return error.cause
+    return error
+
+
+def ask(name: str, method: str, *args: Any, timeout_seconds: float | None = None) -> Any:
+    """Call an actor and wait for its answer; for code that is not async."""
+    import ray
+
+    try:
+        return ray.get(getattr(handle(name), method).remote(*args), timeout=timeout_seconds)
+    except ActorLost:
+        raise
+    except Exception as error:
+        raise translated(error, name) from None
+
+
+def end(names: Iterable[str], *, restart: bool = False) -> None:
+    """End actors by name; with `restart` Ray starts them again."""
+    import ray
+
+    for name in names:
+        try:
+            ray.kill(handle(name), no_restart=not restart)
+        except ActorLost:
+            continue
+
+
+def _protect_token() -> None:
+    """Ray writes its token readable by all; it is ours alone."""
+    token = os.path.expanduser("~/.ray/auth_token")
+    if os.path.exists(token):
+        os.chmod(token, 0o600)

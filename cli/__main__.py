@@ -1,0 +1,5 @@
+"""`python -m cli` is `autotrader`."""
+
+from cli.main import main
+
+main()

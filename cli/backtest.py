@@ -1,0 +1,78 @@
+"""`autotrader backtest`: one simulation in this process."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.options import ConfigOption, JsonOption, VerboseOption
+
+
+def command(
+    data: Annotated[list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")],
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up.")
+    ] = None,
+    to: Annotated[str | None, typer.Option(metavar="DATE", help="Last open time, excluded.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the result files here.")] = None,
+    engine: Annotated[str, typer.Option(metavar="ENGINE", help="reference: the engine that also trades.")] = "reference",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Simulate the configured strategies on stored candles.
+
+    The symbols and their order come from --data, the timeframe from the files.
+    """
+    from backtest.reference import Simulation, run_reference
+    from backtest.results import run_result, to_json, write_results
+    from cli.config import load_settings
+    from cli.inputs import free_folder, made_strategies, symbol_files
+    from cli.progress import progress_bar
+    from cli.summary import print_summary
+    from trading.date_range import parse_date, select_range
+    from trading.errors import InputError
+    from trading.exact_settings import rules_of
+    from trading.history import load_histories
+
+    if engine != "reference":
+        raise InputError(f"--engine: {engine!r} is not there yet; allowed: reference")
+    settings = load_settings(config, overrides or []).settings
+    strategies = made_strategies(settings)
+    if out is not None:
+        free_folder(out)
+    files = symbol_files(data, "--data")
+    from_ms = parse_date(from_, "--from") if from_ else None
+    to_ms = parse_date(to, "--to") if to else None
+    histories = load_histories(files, settings.market)
+    chosen = select_range(histories, from_ms, to_ms)
+    markets = [history.market for history in chosen.histories]
+    rules = rules_of(settings, markets, strategies, histories[0].timeframe_ms)
+    with progress_bar("backtest") as progress:
+        records = run_reference(
+            Simulation(chosen.histories, rules, strategies, chosen.first_open_ms, settings.feed.seed), progress
+        )
+    result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms))
+    if out is not None:
+        write_results(result, out)
+    if as_json:
+        print(to_json(result.summary()).decode(), end="")
+    else:
+        print_summary(result, f"Backtest of {', '.join(symbol for symbol, _ in files)}")
+        if out is not None:
+            print(f"Results are in {out}")
+
+
+def effective_settings(settings: object, files: list[tuple[str, Path]], timeframe_ms: int) -> dict[str, object]:
+    """The settings that a run on files had, as summary.json shows them; without secrets."""
+    from trading.settings import Settings
+    from trading.timeframe import timeframe_name
+
+    assert isinstance(settings, Settings)
+    shown = settings.model_dump(mode="json", exclude={"exchange", "control", "database", "feed"})
+    shown["engine"] |= {"symbols": [symbol for symbol, _ in files], "timeframe": timeframe_name(timeframe_ms)}
+    shown["data"] = {symbol: str(path) for symbol, path in files}
+    return shown

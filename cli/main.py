@@ -1,0 +1,142 @@
+"""The command `autotrader`: finds the subcommand, runs it, and turns what went wrong into an exit code.
+
+0 done, 1 failed, 2 bad input, 130 interrupted. Only the module of the subcommand is imported.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from trading.errors import AutotraderError, InputError, suggestion
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+
+# Name: the module whose `command` it is, and its line in the help.
+COMMANDS = {
+    "init": ("cli.init", "Write a commented autotrader.toml and .env.example."),
+    "run": ("cli.run", "Run the engine: paper trading, or a replay of stored candles."),
+    "backtest": ("cli.backtest", "Simulate the strategies on stored candles."),
+    "data": ("cli.data", "Candle files: import, verify, list, sample."),
+    "strategies": ("cli.strategies", "List the strategy types and the configured strategies."),
+    "config": ("cli.config_command", "Show, set and reset settings."),
+    "paper": ("cli.paper", "The paper account: archive it and start anew."),
+    "db": ("cli.db", "The database: upgrade and check."),
+    "doctor": ("cli.doctor", "Check this installation."),
+}
+
+
+def main() -> NoReturn:
+    """The entry point of `autotrader` and of `python -m cli`."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return its exit code; expected failures are one sentence on stderr."""
+    try:
+        code = _dispatch(list(arguments))
+        sys.stdout.flush()
+    except AutotraderError as error:
+        return _complain(str(error), BAD_INPUT if isinstance(error, InputError) else FAILED)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it; nothing more can be said there.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:
+        return _report_bug(error, arguments)
+    return code
+
+
+def _dispatch(arguments: list[str]) -> int:
+    name, rest = _split(arguments)
+    if name is None:
+        print(_help())
+        return 0
+    if name not in COMMANDS:
+        raise InputError(f"there is no command {name!r}; {suggestion(name, COMMANDS)}")
+    return _invoke(name, import_module(COMMANDS[name][0]).command, rest)
+
+
+def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
+    """The command and its arguments; --config FILE and -v may stand before the command too."""
+    moved: list[str] = []
+    while arguments and arguments[0].startswith("-"):
+        if arguments[0] in ("-h", "--help"):
+            return None, []
+        taken = 2 if arguments[0] == "--config" else 1
+        moved += arguments[:taken]
+        arguments = arguments[taken:]
+    if not arguments and moved:
+        raise InputError(f"a command is missing after {' '.join(moved)}; `autotrader --help` lists them")
+    return (arguments[0], arguments[1:] + moved) if arguments else (None, [])
+
+
+def _invoke(name: str, target: Any, arguments: list[str]) -> int:
+    import typer
+    from typer.main import get_command
+
+    command = get_command(target if isinstance(target, typer.Typer) else _app_of(target))
+    try:
+        result = command.main(args=arguments, prog_name=f"autotrader {name}", standalone_mode=False)
+    except typer.TyperException as error:
+        fault = _one_line(error.format_message()).rstrip(".")
+        raise InputError(f"{fault}; `autotrader {name} --help` says what is allowed") from None
+    except typer.Abort:
+        return INTERRUPTED
+    return result if isinstance(result, int) else 0
+
+
+def _app_of(function: Any) -> "Typer":
+    import typer
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command()(function)
+    return app
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:<{width}}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "Usage: autotrader COMMAND [OPTIONS] [ARGUMENTS]",
+            "",
+            "Automated crypto trading: backtest, replay and paper trading by the same rules.",
+            "",
+            "Commands:",
+            *lines,
+            "",
+            "Options everywhere:",
+            "  --config FILE  Settings file [autotrader.toml]",
+            "  -v             Say more; show where an unexpected error comes from",
+            "  --help         Help on a command",
+        ]
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"error: {_one_line(sentence)}", file=sys.stderr)
+    return code
+
+
+def _report_bug(error: Exception, arguments: Sequence[str]) -> int:
+    if "-v" in arguments or "--verbose" in arguments:
+        import traceback
+
+        traceback.print_exception(error)
+    text = f"unexpected {type(error).__name__}: {error} (this is a bug; -v shows where)"
+    return _complain(text, FAILED)
+
+
+if __name__ == "__main__":
+    main()

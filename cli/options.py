@@ -1,0 +1,23 @@
+"""The options that every command has."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings file [autotrader.toml].")
+]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Say more.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")]
+
+
+def group(text: str) -> typer.Typer:
+    """A command with subcommands; the text is its help."""
+    return typer.Typer(
+        help=text,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+    )

@@ -1,0 +1,100 @@
+"""Settings changed at run time: kept in the database of the settings, in force until they are reset.
+
+An engine that is running keeps what it started with; a change is in force from its next start.
+"""
+
+import getpass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.clock import now_ms
+from cli.config import LoadedSettings, load_settings
+from trading.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def load_with_changes(config: Path | None = None, overrides: Sequence[str] = ()) -> LoadedSettings:
+    """The effective settings of this installation, those changed at run time included."""
+    url = load_settings(config).settings.database.url
+    return load_settings(config, overrides, stored_changes(url))
+
+
+def stored_changes(url: str) -> dict[str, str]:
+    """The changed settings as JSON texts by key; none where there is no database yet."""
+    from actors.persistence.engine_url import is_sqlite, parse_url, sqlite_file
+    from actors.persistence.reader import Reader
+
+    parsed = parse_url(url)
+    if is_sqlite(parsed) and not sqlite_file(parsed).exists():
+        return {}
+    reader = Reader.open(url)
+    try:
+        return reader.settings()
+    finally:
+        reader.close()
+
+
+def store_change(config: Path | None, key: str, text: str) -> tuple[str, str]:
+    """Put a change in force; returns its key and its value as JSON.
+
+    Raises SettingsError, and stores nothing, when the settings would not be valid with it.
+    """
+    from actors.persistence import settings_changes
+    from cli.output import to_json
+    from cli.setting_keys import find_path, key_of, parse_text
+    from trading.settings import check_strategies
+
+    base = load_settings(config)
+    url = base.settings.database.url
+    before = stored_changes(url)
+    tree = load_settings(config, (), before).settings.model_dump()
+    path = find_path(key, tree)
+    if path[0] == "database":
+        raise SettingsError(
+            f"{key}: changes are stored in this database; set it in the file or the environment"
+        )
+    known, value = key_of(path), to_json(parse_text(text, path), indent=" ")
+    changed = load_settings(config, (), {**before, known: value})
+    check_strategies(changed.settings)
+    with _database(url) as engine, engine.begin() as connection:
+        settings_changes.set_setting(connection, known, value, _who(), now_ms())
+    return known, value
+
+
+def reset_changes(config: Path | None, key: str | None) -> list[str]:
+    """End the change of one setting, or of all; returns the keys that were changed."""
+    from actors.persistence import settings_changes
+
+    url = load_settings(config).settings.database.url
+    changed = stored_changes(url)
+    if key is not None and key not in changed:
+        raise SettingsError(f"{key}: is not changed at run time; changed are: {', '.join(changed) or 'none'}")
+    if not changed:
+        return []
+    with _database(url) as engine, engine.begin() as connection:
+        return settings_changes.reset_settings(connection, key, _who(), now_ms())
+
+
+@contextmanager
+def _database(url: str) -> "Iterator[Engine]":
+    from actors.persistence import schema
+    from actors.persistence.engine_url import open_engine, operation_errors
+
+    engine = open_engine(url)
+    try:
+        schema.prepare(engine)
+        with operation_errors():
+            yield engine
+    finally:
+        engine.dispose()
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

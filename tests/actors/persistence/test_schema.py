@@ -1,0 +1,135 @@
+"""The schema's versions: made at once, current, older, newer, or of something else."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, inspect, text
+
+from actors.persistence import schema
+from actors.persistence.engine_url import open_engine
+from actors.persistence.reader import Reader
+from actors.persistence.store import Store, upgrade_database
+from actors.persistence.tables import metadata
+from tests.actors.persistence.conftest import NOW_MS
+from tests.actors.persistence.test_store import driver_url
+from trading.errors import StorageError
+
+NEXT = '''"""A later version."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "9999"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    """Add a column."""
+    op.add_column("runs", sa.Column("colour", sa.Text))
+'''
+
+
+@pytest.fixture
+def later(tmp_path: Path) -> Path:
+    """The migrations of a later version of the code."""
+    folder = tmp_path / "later"
+    shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / "versions" / "v9999_later.py").write_text(NEXT.format(head=schema.head()))
+    return folder
+
+
+@pytest.fixture(params=["sqlite_url", "empty_postgresql_url"])
+def empty_url(request: pytest.FixtureRequest) -> str:
+    """The URL of a database without tables."""
+    return str(request.getfixturevalue(request.param))
+
+
+def columns(engine: Engine, table: str) -> set[str]:
+    """The names of a table's columns."""
+    return {column["name"] for column in inspect(engine).get_columns(table)}
+
+
+def test_open_of_an_empty_database_makes_every_table_of_the_code(empty_url: str) -> None:
+    Store.open(empty_url, lambda: NOW_MS).close()
+    engine = open_engine(empty_url)
+    assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+    with engine.connect() as connection:
+        assert schema.problems(connection) == []
+        connection.rollback()
+        connection.execute(text("ALTER TABLE trades ADD COLUMN colour TEXT"))
+        assert any("colour" in problem for problem in schema.problems(connection))
+    engine.dispose()
+
+
+def test_open_twice_keeps_the_schema(database_url: str) -> None:
+    for _ in range(2):
+        Store.open(database_url, lambda: NOW_MS).close()
+
+
+def test_older_schema_says_to_upgrade_and_upgrade_mends_it(database_url: str, later: Path) -> None:
+    Store.open(database_url, lambda: NOW_MS).close()
+    engine = open_engine(database_url)
+    sentence = (
+        r"the schema \(0001\) is older than this autotrader wants \(9999\): run `autotrader db upgrade`"
+    )
+    with pytest.raises(StorageError, match=sentence):
+        schema.prepare(engine, later)
+    assert schema.upgrade(engine, later) == ("0001", "9999")
+    schema.prepare(engine, later)
+    assert "colour" in columns(engine, "runs")
+    engine.dispose()
+
+
+def test_newer_schema_says_to_install_a_newer_autotrader(database_url: str, later: Path) -> None:
+    Store.open(database_url, lambda: NOW_MS).close()
+    engine = open_engine(database_url)
+    schema.upgrade(engine, later)
+    engine.dispose()
+    sentence = r"the schema \(9999\) is newer than this autotrader knows \(0001\): install a newer autotrader"
+    with pytest.raises(StorageError, match=sentence):
+        Store.open(database_url, lambda: NOW_MS)
+    with pytest.raises(StorageError, match=sentence):
+        Reader.open(database_url)
+    with pytest.raises(StorageError, match=sentence):
+        upgrade_database(database_url, lambda: NOW_MS)
+
+
+def test_upgrade_of_a_current_or_empty_database_ends_at_head(empty_url: str) -> None:
+    assert upgrade_database(empty_url, lambda: NOW_MS) == (None, "0001")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0001", "0001")
+
+
+def test_upgrade_that_fails_half_way_leaves_the_older_schema(database_url: str, later: Path) -> None:
+    Store.open(database_url, lambda: NOW_MS).close()
+    step = later / "versions" / "v9999_later.py"
+    step.write_text(step.read_text() + '    raise RuntimeError("the power went")\n')
+    engine = open_engine(database_url)
+    with pytest.raises(RuntimeError, match="the power went"):
+        schema.upgrade(engine, later)
+    assert "colour" not in columns(engine, "runs")
+    schema.prepare(engine)
+    engine.dispose()
+
+
+def test_sqlite_file_of_something_else_is_not_changed_by_a_byte(sqlite_url: str) -> None:
+    file = Path(sqlite_url.removeprefix("sqlite:///"))
+    other = create_engine(sqlite_url)
+    with other.begin() as connection:
+        connection.execute(text("CREATE TABLE recipes (name TEXT)"))
+    other.dispose()
+    before = file.read_bytes()
+    with pytest.raises(StorageError, match="holds tables of something else"):
+        Store.open(sqlite_url, lambda: NOW_MS)
+    assert file.read_bytes() == before
+
+
+def test_database_of_something_else_is_refused_and_left_alone(empty_url: str) -> None:
+    other = create_engine(driver_url(empty_url))
+    with other.begin() as connection:
+        connection.execute(text("CREATE TABLE recipes (name TEXT)"))
+    for start in (Store.open, upgrade_database):
+        with pytest.raises(StorageError, match="holds tables of something else"):
+            start(empty_url, lambda: NOW_MS)
+    assert inspect(other).get_table_names() == ["recipes"]
+    other.dispose()

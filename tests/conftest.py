@@ -1,0 +1,41 @@
+"""What every test gets: hypothesis profiles, and a guard that keeps unit tests off Ray."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# Before the first import of ray.
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+RAY_TESTS = Path(__file__).parent / "actors"
+
+# `ci` tries the same examples each time; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", PATIENT, derandomize=True, print_blob=True)
+settings.register_profile("explore", PATIENT, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the tests that may start Ray, and keeps them in one process: one cluster for all of them."""
+    for item in items:
+        if RAY_TESTS in item.path.parents:
+            item.add_marker("ray")
+        if item.get_closest_marker("ray"):
+            item.add_marker(pytest.mark.xdist_group("ray"))
+
+
+@pytest.fixture(autouse=True)
+def _no_ray_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if request.node.get_closest_marker("ray") is None:
+        monkeypatch.setattr("ray.init", _refuse_ray)
+
+
+def _refuse_ray(*_args: object, **_kwargs: object) -> NoReturn:
+    raise AssertionError("a unit test may not start Ray: mark it with @pytest.mark.ray")

@@ -1,0 +1,1 @@
+"""The rules of trading: a pure core that knows no Ray, no network and no clock."""

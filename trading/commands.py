@@ -1,0 +1,162 @@
+"""What an operator can do to the account: one small function a command (rulebook 6).
+
+Each returns the decisions that follow; a command that cannot be done raises InputError and changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from trading.decisions import AnyDecision, Level, Noticed
+from trading.errors import InputError, suggestion
+from trading.events import (
+    AddStrategy,
+    ChangeLimits,
+    ChangeRules,
+    ChangeStrategy,
+    CloseAll,
+    ClosePosition,
+    Command,
+    Kill,
+    Pause,
+    RemoveStrategy,
+    ResetKill,
+    Resume,
+)
+from trading.exits import flatten, flatten_symbol
+from trading.orders import Reason
+from trading.rules import Seat
+
+if TYPE_CHECKING:
+    from trading.engine import Engine
+
+
+def _done(command: Command, text: str) -> Noticed:
+    return Noticed(Level.INFO, type(command).__name__, f"{text} (by {command.by})")
+
+
+def _pause(engine: Engine, command: Pause) -> list[AnyDecision]:
+    engine.state.paused = True
+    return [_done(command, "paused: no entries; exits and stops go on")]
+
+
+def _resume(engine: Engine, command: Resume) -> list[AnyDecision]:
+    engine.state.paused = False
+    return [_done(command, "resumed")]
+
+
+def _close_all(engine: Engine, command: CloseAll) -> list[AnyDecision]:
+    sold = flatten(engine.state, Reason.CLOSE_ALL)
+    return [_done(command, "closing every position"), *sold]
+
+
+def _close_position(engine: Engine, command: ClosePosition) -> list[AnyDecision]:
+    symbol = engine.state.symbols.get(command.symbol)
+    if symbol is None:
+        raise InputError(
+            f"symbol: {command.symbol!r} is not traded; {suggestion(command.symbol, engine.state.symbols)}"
+        )
+    if symbol.position is None and symbol.entry is None:
+        raise InputError(f"symbol: {command.symbol!r} has neither a position nor a waiting order to close")
+    sold = flatten_symbol(engine.state, symbol, Reason.CLOSE_ALL)
+    return [_done(command, f"closing {command.symbol}"), *sold]
+
+
+def _kill(engine: Engine, command: Kill) -> list[AnyDecision]:
+    return engine.kill(f"{command.why} (by {command.by})")
+
+
+def _reset_kill(engine: Engine, command: ResetKill) -> list[AnyDecision]:
+    state = engine.state
+    if not state.killed:
+        raise InputError("the kill switch is not thrown: there is nothing to reset")
+    if not state.flat():
+        raise InputError("the kill switch is still selling: it can be reset when nothing is held any more")
+    if not command.why.strip():
+        raise InputError("why: a reset of the kill switch needs a reason")
+    state.killed = ""
+    state.verified_flat = False
+    state.reference = state.peak = state.equity
+    state.warned -= {"kill_switch", "max_drawdown"}
+    return [_done(command, f"the kill switch is reset: {command.why}")]
+
+
+def _change_limits(engine: Engine, command: ChangeLimits) -> list[AnyDecision]:
+    engine.state.rules = replace(engine.state.rules, limits=command.limits)
+    return [_done(command, "limits changed")]
+
+
+def _change_rules(engine: Engine, command: ChangeRules) -> list[AnyDecision]:
+    kept, new = engine.state.rules, command.rules
+    fixed = ("quote", "quote_decimals", "initial_capital", "timeframe_ms", "markets")
+    for field in fixed:
+        if getattr(kept, field) != getattr(new, field):
+            raise InputError(f"{field}: it cannot change within a run")
+    engine.state.rules = new
+    _forget_absent(engine)
+    return [_done(command, "settings changed")]
+
+
+def _add_strategy(engine: Engine, command: AddStrategy) -> list[AnyDecision]:
+    if any(seat.name == command.seat.name for seat in engine.state.rules.seats):
+        raise InputError(f"name: a strategy {command.seat.name!r} exists already")
+    _seat_all(engine, (*engine.state.rules.seats, command.seat))
+    return [_done(command, f"strategy {command.seat.name} added")]
+
+
+def _remove_strategy(engine: Engine, command: RemoveStrategy) -> list[AnyDecision]:
+    gone = _seat(engine, command.name)
+    _seat_all(engine, tuple(seat for seat in engine.state.rules.seats if seat is not gone))
+    _forget_absent(engine)
+    return [_done(command, f"strategy {command.name} removed")]
+
+
+def _change_strategy(engine: Engine, command: ChangeStrategy) -> list[AnyDecision]:
+    seat = _seat(engine, command.name)
+    if command.weight is not None and command.weight < 0:
+        raise InputError(f"weight: {command.weight} is negative")
+    changed = replace(
+        seat,
+        enabled=seat.enabled if command.enabled is None else command.enabled,
+        weight=seat.weight if command.weight is None else command.weight,
+    )
+    seats = engine.state.rules.seats
+    _seat_all(engine, tuple(changed if each is seat else each for each in seats))
+    return [_done(command, f"strategy {command.name} changed")]
+
+
+def _seat(engine: Engine, name: str) -> Seat:
+    seats = {seat.name: seat for seat in engine.state.rules.seats}
+    if name not in seats:
+        raise InputError(f"name: there is no strategy {name!r}; {suggestion(name, seats)}")
+    return seats[name]
+
+
+def _seat_all(engine: Engine, seats: tuple[Seat, ...]) -> None:
+    engine.state.rules = replace(engine.state.rules, seats=seats)
+
+
+def _forget_absent(engine: Engine) -> None:
+    """Drop the signals of strategies that have no seat any more."""
+    names = {seat.name for seat in engine.state.rules.seats}
+    for symbol in engine.state.symbols.values():
+        symbol.signals = {name: said for name, said in symbol.signals.items() if name in names}
+
+
+COMMANDS: dict[type[Command], Callable[[Engine, Any], list[AnyDecision]]] = {
+    Pause: _pause,
+    Resume: _resume,
+    CloseAll: _close_all,
+    ClosePosition: _close_position,
+    Kill: _kill,
+    ResetKill: _reset_kill,
+    ChangeLimits: _change_limits,
+    ChangeRules: _change_rules,
+    AddStrategy: _add_strategy,
+    RemoveStrategy: _remove_strategy,
+    ChangeStrategy: _change_strategy,
+}

@@ -1,0 +1,86 @@
+"""Orders, their states, and the fills that end them (rulebook 4 and 5)."""
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from trading.signals import Side
+from trading.vote import Vote
+
+
+class OrderState(StrEnum):
+    """Where an order stands; the last four are final."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    PARTLY_FILLED = "partly_filled"
+    UNKNOWN = "unknown"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+
+
+class Reason(StrEnum):
+    """Why an order exists. Exits stand first to last in their order of precedence."""
+
+    KILL_SWITCH = "kill_switch"
+    CLOSE_ALL = "close_all"
+    STOP = "stop"
+    TAKE_PROFIT = "take_profit"
+    SIGNAL = "signal"
+
+
+PRECEDENCE = {
+    Reason.KILL_SWITCH: 0,
+    Reason.CLOSE_ALL: 1,
+    Reason.STOP: 2,
+    Reason.TAKE_PROFIT: 2,
+    Reason.SIGNAL: 3,
+}
+
+
+class Order(Struct, frozen=True):
+    """The intention to trade, stored before it is sent.
+
+    `id` is derived from the decision; `decided_ms` is the close at which it was taken; an entry
+    carries its sizing price in ticks, the quote units it keeps reserved, and the votes behind it.
+    """
+
+    id: str
+    symbol: str
+    side: Side
+    amount: int
+    reason: Reason
+    decided_ms: int
+    sizing_price: int = 0
+    reserved: int = 0
+    votes: tuple[Vote, ...] = ()
+
+
+class Fill(Struct, frozen=True):
+    """An execution: price in ticks, amount in lots, fee in quote units, at a candle's open time."""
+
+    id: str
+    order_id: str
+    symbol: str
+    side: Side
+    amount: int
+    price: int
+    fee: int
+    time_ms: int
+    reason: Reason
+
+
+class Ending(Struct, frozen=True):
+    """A waiting order that ended without a fill, and why."""
+
+    order_id: str
+    symbol: str
+    state: OrderState
+    why: str
+
+
+def order_id(open_time_ms: int, symbol: str, what: str) -> str:
+    """The id of the order that a decision at this candle makes: `1502942400-BTC-USDT-entry`."""
+    return f"{open_time_ms // 1000}-{symbol.replace('/', '-')}-{what}"

@@ -1,0 +1,79 @@
+"""The day's loss limit and the kill switch (rulebook 6)."""
+
+from trading.decisions import DayClosed, Level, Noticed
+from trading.rules import WHOLE
+from trading.state import EngineState
+from trading.timeframe import midnight_after
+
+WARN_AT_PERCENT = 80
+
+
+def kill_reason(state: EngineState) -> str:
+    """Why the kill switch must be thrown at this mark, or an empty text. Moves the peak."""
+    state.peak = max(state.peak, state.equity)
+    limits = state.rules.limits
+    if _fell(state.reference, state.equity, limits.kill_switch_percent):
+        return "loss since the reference"
+    if limits.max_drawdown_percent and _fell(state.peak, state.equity, limits.max_drawdown_percent):
+        return "drawdown from the peak"
+    return ""
+
+
+def roll_day(state: EngineState, close_ms: int) -> DayClosed | None:
+    """End the day when this close is at or after its midnight: new base, block lifted."""
+    if close_ms < state.day_end_ms:
+        return None
+    ended = DayClosed(close_ms, state.day_base, state.equity)
+    state.day_base = state.equity
+    state.day_blocked = False
+    state.day_end_ms = midnight_after(close_ms)
+    state.warned = {code for code in state.warned if code in ("kill_switch", "max_drawdown")}
+    return ended
+
+
+def test_day_loss(state: EngineState) -> bool:
+    """Block entries when the day's loss reached its limit; whether it did so now."""
+    if state.day_blocked or not _fell(
+        state.day_base, state.equity, state.rules.limits.daily_loss_limit_percent
+    ):
+        return False
+    state.day_blocked = True
+    return True
+
+
+def loss_warnings(state: EngineState) -> list[Noticed]:
+    """A notice for each loss limit of which 80 % is used, once (a day, or until the switch is reset)."""
+    limits, equity = state.rules.limits, state.equity
+    lost = (
+        ("kill_switch", state.reference, limits.kill_switch_percent),
+        ("max_drawdown", state.peak, limits.max_drawdown_percent),
+        ("daily_loss", state.day_base, limits.daily_loss_limit_percent),
+    )
+    return [
+        notice
+        for code, base, limit in lost
+        if limit and base > equity
+        for notice in _warn(state, code, (base - equity) * WHOLE, limit * base)
+    ]
+
+
+def room_warnings(state: EngineState, count: int, worth: int) -> list[Noticed]:
+    """The same for the number of positions and the exposure, after an entry was approved."""
+    limits = state.rules.limits
+    return [
+        *_warn(state, "max_open_positions", count, limits.max_open_positions),
+        *_warn(state, "max_exposure", worth * WHOLE, limits.max_exposure_percent * state.equity),
+        *_warn(state, "max_orders_per_minute", len(state.entries_ms), limits.max_orders_per_minute),
+    ]
+
+
+def _warn(state: EngineState, code: str, used: int, limit: int) -> list[Noticed]:
+    if code in state.warned or used * 100 < limit * WARN_AT_PERCENT:
+        return []
+    state.warned.add(code)
+    return [Noticed(Level.WARNING, code, f"{WARN_AT_PERCENT} % of the limit {code} is used")]
+
+
+def _fell(base: int, equity: int, percent: int) -> bool:
+    """Whether (base - equity) / base >= percent, exactly."""
+    return (base - equity) * WHOLE >= percent * base
