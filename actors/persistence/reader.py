@@ -46,6 +46,10 @@ class Reader:
 
     # The exact facts, decoded from the journal in one pass.
 
+    def entries(self, run_id: int) -> StoredEntries:
+        """Every stored journal entry, in order."""
+        return StoredEntries(self._engine, run_id)
+
     def decisions(self, run_id: int, *types: type[D]) -> Iterator[D]:
         """Every stored decision of these types, in order; of all types when none is given."""
         for entry in StoredEntries(self._engine, run_id):

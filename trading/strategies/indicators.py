@@ -1,4 +1,4 @@
-"""Indicators as polars expressions, equal to those of the library `ta`, quick, and without its zeros.
+"""Indicators in polars, equal to those of the library `ta`, quick, and without its zeros.
 
 Every indicator takes prices in any unit; exact ticks are best. Rows that are still warming up are null.
 Two habits make the whole history and the declared memory agree:
@@ -80,25 +80,33 @@ def rsi(price: pl.Expr, window: int = 14) -> pl.Expr:
     return _from_row(index, window - 1)
 
 
-def adx(high: pl.Expr, low: pl.Expr, close: pl.Expr, window: int = 14) -> pl.Expr:
+def adx(candles: pl.DataFrame, high: pl.Expr, low: pl.Expr, close: pl.Expr, window: int = 14) -> pl.Series:
     """Wilder's average directional index, 0 to 100 (`ta.trend.ADXIndicator`); null for 2 x window - 1 rows.
 
     The true range cancels out of the directional index, so only the two movements are averaged.
     """
-    up, down = high.diff(), -low.diff()
-    plus = _wilder(pl.when((up > down) & (up > 0)).then(up).otherwise(0.0), window, 1)
-    minus = _wilder(pl.when((down > up) & (down > 0)).then(down).otherwise(0.0), window, 1)
-    moved = plus + minus
-    index = pl.when(moved < close * TINY).then(0.0).otherwise(100 * (plus - minus).abs() / moved)
-    return _wilder(index, window, window)
+    up, down = pl.col("up"), pl.col("down")
+    plus, minus = pl.col("plus"), pl.col("minus")
+    index = pl.when(plus + minus < pl.col("close") * TINY).then(0.0)
+    return (
+        candles.select(close=close, up=high.diff(), down=-low.diff())
+        .with_columns(
+            plus=pl.when((up > down) & (up > 0)).then(up).otherwise(0.0),
+            minus=pl.when((down > up) & (down > 0)).then(down).otherwise(0.0),
+        )
+        .with_columns(_wilder(plus, window, 1), _wilder(minus, window, 1))
+        .select(index=index.otherwise(100 * (plus - minus).abs() / (plus + minus)))
+        .select(_wilder(pl.col("index"), window, window))
+        .to_series()
+    )
 
 
-def rolling_deviation(price: pl.Expr, window: int) -> pl.Expr:
-    """The standard deviation (ddof 0) of the last `window` prices, as in `ta.volatility.BollingerBands`.
+def rolling_deviation(price: pl.Expr, mean: pl.Expr, window: int) -> pl.Expr:
+    """The standard deviation (ddof 0) of the last `window` prices around their simple average, as in
+    `ta.volatility.BollingerBands`.
 
-    Two passes in a fixed order: exactly 0 over flat candles and the same wherever the frame begins.
+    Added up in a fixed order: exactly 0 over flat candles and the same wherever the frame begins.
     """
-    mean = sma(price, window)
     distances = [price.shift(back) - mean for back in range(window)]
     return (reduce(operator.add, (distance * distance for distance in distances)) / window).sqrt()
 
@@ -132,5 +140,5 @@ def _wilder(values: pl.Expr, window: int, first: int) -> pl.Expr:
     row = pl.int_range(pl.len())
     start = first + window - 1
     seed = values.cast(pl.Float64).rolling_mean(window)
-    seeded = pl.when(row == start).then(seed).when(row > start).then(values)
+    seeded = pl.when(row > start).then(values).when(row == start).then(seed)
     return seeded.ewm_mean(alpha=1 / window, adjust=False, ignore_nulls=True)

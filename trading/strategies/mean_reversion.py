@@ -38,9 +38,10 @@ class MeanReversion(VectorStrategy):
         return (
             candles.select(
                 rounded(rsi(_CLOSE, self.rsi_window)).alias("rsi"),
-                gap=_CLOSE - sma(_CLOSE, self.window),
-                deviation=rolling_deviation(_CLOSE, self.window),
+                _CLOSE,
+                mean=sma(_CLOSE, self.window),
             )
+            .with_columns(deviation=rolling_deviation(_CLOSE, pl.col("mean"), self.window))
             .select("rsi", distance=_distance())
             .select(
                 answers(
@@ -57,4 +58,4 @@ class MeanReversion(VectorStrategy):
 def _distance() -> pl.Expr:
     """The close's distance from its average in standard deviations; 0 where prices stand still."""
     deviation = pl.col("deviation")
-    return rounded(pl.when(deviation > 0).then(pl.col("gap") / deviation).otherwise(0.0))
+    return rounded(pl.when(deviation > 0).then((_CLOSE - pl.col("mean")) / deviation).otherwise(0.0))

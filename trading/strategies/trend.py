@@ -5,7 +5,14 @@ import polars as pl
 from trading.errors import StrategyError
 from trading.strategies.answers import answers
 from trading.strategies.base import REASON_SEPARATOR, VectorStrategy
-from trading.strategies.indicators import adx, forget_candles, macd_line, rounded, settled, span_alpha
+from trading.strategies.indicators import (
+    SIGNIFICANT_DIGITS,
+    adx,
+    forget_candles,
+    macd_line,
+    settled,
+    span_alpha,
+)
 from trading.strategies.parameters import Integer, Number
 
 
@@ -41,7 +48,7 @@ class Trend(VectorStrategy):
         fast, slow = f"EMA {self.fast}", f"EMA {self.slow}"
         return candles.select(
             gap=settled(macd_line(close, self.fast, self.slow), close),
-            strength=rounded(adx(high, low, close, self.adx_window)),
+            strength=adx(candles, high, low, close, self.adx_window).round_sig_figs(SIGNIFICANT_DIGITS),
         ).select(
             answers(
                 strong & (gap > 0),

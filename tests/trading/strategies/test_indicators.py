@@ -76,7 +76,8 @@ def test_rsi_equals_ta(market: Callable[[], pl.DataFrame]) -> None:
 def test_adx_equals_ta_once_its_zeros_are_masked(market: Callable[[], pl.DataFrame], window: int) -> None:
     candles = market()
     theirs = ADXIndicator(column(candles, "high"), column(candles, "low"), column(candles, "close"), window)
-    assert_equal(candles, ours.adx(HIGH, LOW, CLOSE, window), theirs.adx(), 2 * window - 1, 0)
+    mine = pl.lit(ours.adx(candles, HIGH, LOW, CLOSE, window))
+    assert_equal(candles, mine, theirs.adx(), 2 * window - 1, 0)
 
 
 @MARKETS
@@ -85,7 +86,7 @@ def test_deviation_equals_ta(market: Callable[[], pl.DataFrame]) -> None:
     bands = BollingerBands(column(candles, "close"), 20, 1)
     theirs = bands.bollinger_hband() - bands.bollinger_mavg()
     rounding = 1e-10 * float(candles["close"].max())  # type: ignore[arg-type]
-    assert_equal(candles, ours.rolling_deviation(CLOSE, 20), theirs, 19, rounding)
+    assert_equal(candles, ours.rolling_deviation(CLOSE, ours.sma(CLOSE, 20), 20), theirs, 19, rounding)
 
 
 @MARKETS
@@ -105,8 +106,8 @@ def test_flat_prices_for_long_give_no_movement_and_no_noise() -> None:
     last = candles.select(
         rsi=ours.rsi(close),
         line=ours.settled(ours.macd_line(close), close),
-        adx=ours.settled(ours.adx(high, low, close), close),
-        deviation=ours.rolling_deviation(close, 20),
+        adx=ours.settled(pl.lit(ours.adx(candles, high, low, close)), close),
+        deviation=ours.rolling_deviation(close, ours.sma(close, 20), 20),
     ).row(-1)
     assert last == (50.0, 0.0, 0.0, 0.0)
 

@@ -1,0 +1,231 @@
+"""What a person sees while the engine runs: a table that lives on a terminal, lines elsewhere."""
+
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from actors.launch import RunningEngine, running, state_of
+from actors.ports import ActorLost
+from actors.risk import Progress
+from backtest.records import Records, votes_text
+from backtest.results import run_result, write_results
+from cli.run_plans import Planned
+from trading.decisions import OutcomeDecided
+from trading.errors import OperationError
+from trading.market import MarketUnits
+from trading.state import EngineState
+from trading.timeframe import iso
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+LOOK_SECONDS = 0.25
+LINE_SECONDS = 5.0
+START_SECONDS = 90.0
+
+
+def follow(planned: Planned, address: str | None) -> None:
+    """Run a plan until it ends or is interrupted, then write its result files.
+
+    Raises OperationError when the engine halts, KeyboardInterrupt when a replay was interrupted.
+    """
+    interrupted = _Interrupt()
+    started = time.monotonic()
+    print(f"starting: {planned.title}", file=sys.stderr, flush=True)
+    with running(planned.plan, address) as engine:
+        progress = _watch(planned, engine, interrupted, started)
+    if progress is not None and progress.failure:
+        raise OperationError(progress.failure)
+    finished = progress is not None and progress.finished
+    if planned.out is not None and (finished or planned.last_open_ms is None):
+        _write(planned, planned.out, finished)
+    elif not finished:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+    if interrupted.seen and not finished and planned.last_open_ms is not None:
+        raise KeyboardInterrupt
+
+
+class _Interrupt:
+    """Remembers Ctrl-C and SIGTERM, so that everything is stored before the end."""
+
+    def __init__(self) -> None:
+        self.seen = False
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        if self.seen:
+            raise KeyboardInterrupt
+        self.seen = True
+
+
+def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, started: float) -> Progress | None:
+    """Look at the engine until it ends; its last progress."""
+    view = _Live(planned) if sys.stdout.isatty() else _Lines(planned)
+    latest: Progress | None = None
+    seen_at = time.monotonic()
+    with view:
+        while not interrupted.seen:
+            try:
+                latest = engine.progress()
+                seen_at = time.monotonic()
+            except ActorLost:
+                if time.monotonic() - seen_at > START_SECONDS:
+                    raise OperationError(f"the engine did not answer for {START_SECONDS:g} s") from None
+            if latest is not None:
+                view.show(latest, time.monotonic() - started)
+                if latest.finished or latest.failure:
+                    break
+            time.sleep(LOOK_SECONDS)
+    return latest
+
+
+class _Lines:
+    """For a file or a pipe: a line when a position changes, and one every few seconds."""
+
+    def __init__(self, planned: Planned) -> None:
+        self._planned = planned
+        self._held: dict[str, int] = {}
+        self._said_at = 0.0
+
+    def __enter__(self) -> "_Lines":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def show(self, progress: Progress, seconds: float) -> None:
+        """Print what is new."""
+        state = state_of(progress)
+        if state is None:
+            return
+        held = {position.symbol: position.amount for position in state.positions()}
+        due = seconds - self._said_at >= LINE_SECONDS
+        if held != self._held or due or progress.finished:
+            self._held, self._said_at = held, seconds
+            print(status_line(state, progress), flush=True)
+
+
+class _Live:
+    """For a terminal: one table, redrawn in place."""
+
+    def __init__(self, planned: Planned) -> None:
+        from rich.live import Live
+
+        from cli.output import console
+
+        self._planned = planned
+        self._live = Live(console=console(), refresh_per_second=4)
+
+    def __enter__(self) -> "_Live":
+        self._live.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.__exit__(None, None, None)
+
+    def show(self, progress: Progress, seconds: float) -> None:
+        """Redraw."""
+        state = state_of(progress)
+        if state is not None:
+            self._live.update(_table(self._planned, state, progress, seconds))
+
+
+def status_line(state: EngineState, progress: Progress) -> str:
+    """Candle, outcomes, positions and equity in one line."""
+    votes = ", ".join(_outcome_words(decision) for decision in _outcomes(progress))
+    return (
+        f"{iso(max(0, state.open_time_ms))}  {votes or 'no vote yet'}  "
+        f"{_positions_words(state) or 'flat'}  equity {_money(state, state.equity)} {state.rules.quote}"
+        f"{_switches_words(state)}  ({progress.candles} candles)"
+    )
+
+
+def _table(planned: Planned, state: EngineState, progress: Progress, seconds: float) -> "Table":
+    from rich import box
+    from rich.table import Table
+
+    rate = progress.candles / seconds if seconds else 0.0
+    table = Table(
+        title=planned.title,
+        caption=f"{progress.candles:,} candles, {rate:,.0f} a second; Ctrl-C stops, the same command goes on",
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+    )
+    for column in ("symbol", "candle", "close", "vote", "position", "result"):
+        table.add_column(column)
+    outcomes = {decision.symbol: decision for decision in _outcomes(progress)}
+    for market in state.rules.markets:
+        table.add_row(*_row(state, market, outcomes.get(market.symbol)))
+    change = 100 * (state.equity - state.rules.initial_capital) / state.rules.initial_capital
+    table.add_section()
+    table.add_row("equity", iso(max(0, state.open_time_ms)), _money(state, state.equity), "", _switches_words(state).strip(), f"{change:+.2f} %")
+    return table
+
+
+def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None) -> list[str]:
+    symbol = state.symbols[market.symbol]
+    cells = [market.symbol, iso(max(0, state.open_time_ms)), f"{market.price(symbol.last_close):,}"]
+    cells.append(f"{_outcome_words(decided, named=False)}\n{votes_text(decided.outcome.votes)}" if decided else "-")
+    position = symbol.position
+    if position is None:
+        return [*cells, "entry waits" if symbol.entry else "flat", ""]
+    profit = market.notional(symbol.last_close, position.amount) - position.entry_notional
+    stop = f", stop {market.price(position.stop):,}" if position.stop else ""
+    held = f"{market.amount(position.amount)} at {market.price(position.entry_price):,}{stop}"
+    return [*cells, held, f"{100 * profit / position.entry_notional:+.2f} %"]
+
+
+def _outcomes(progress: Progress) -> list[OutcomeDecided]:
+    return [decision for decision in progress.latest if isinstance(decision, OutcomeDecided)]
+
+
+def _outcome_words(decided: OutcomeDecided, named: bool = True) -> str:
+    outcome = decided.outcome
+    name = f"{decided.symbol} " if named else ""
+    return f"{name}{outcome.side} {outcome.score_percent:.0f} %"
+
+
+def _positions_words(state: EngineState) -> str:
+    markets = {market.symbol: market for market in state.rules.markets}
+    return ", ".join(
+        f"{markets[each.symbol].amount(each.amount)} {each.symbol} at {markets[each.symbol].price(each.entry_price)}"
+        for each in state.positions()
+    )
+
+
+def _switches_words(state: EngineState) -> str:
+    on = [("KILLED", state.killed), ("PAUSED", state.paused), ("day's loss limit", state.day_blocked)]
+    words = ", ".join(word for word, is_on in on if is_on)
+    return f"  [{words}]" if words else ""
+
+
+def _money(state: EngineState, units: int) -> str:
+    return f"{units / 10**state.rules.quote_decimals:,.2f}"
+
+
+def _write(planned: Planned, out: Path, finished: bool) -> None:
+    """Write the result files from what is stored, and say how it went."""
+    from actors.persistence.reader import Reader
+    from cli.summary import print_summary
+    from trading.events import CandlesClosed
+
+    records = Records()
+    reader = Reader.open(planned.plan.database_url)
+    try:
+        for entry in reader.entries(planned.run.id):
+            if isinstance(entry.event, CandlesClosed):
+                records.see(entry.event)
+            records.take(entry.decisions)
+    finally:
+        reader.close()
+    if not records.equity:
+        return
+    result = run_result(planned.run.rules, records, planned.settings)
+    write_results(result, out)
+    print_summary(result, planned.title[:1].upper() + planned.title[1:])
+    print(f"Results are in {out}" + ("" if finished else "; the run goes on with the same command"))

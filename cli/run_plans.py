@@ -1,0 +1,179 @@
+"""What `autotrader run` starts: a plan of actors and the stored run that they work on."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from actors.market_data.feed import FeedSpec, ReplayFeed, SimulatedFeed
+from actors.persistence.engine_url import is_sqlite, open_engine, parse_url, sqlite_file
+from actors.persistence.reader import Reader
+from actors.persistence.runs import Mode, Run, RunSetup, Status
+from actors.persistence.store import Store
+from actors.strategy import StrategySpec
+from actors.supervisor import Plan
+from cli.backtest import effective_settings
+from cli.clock import now_ms
+from cli.inputs import made_strategies, symbol_files
+from trading.date_range import select_range
+from trading.errors import InputError
+from trading.events import RunStarted
+from trading.exact_settings import rules_of
+from trading.grid import CandleGrid
+from trading.history import load_histories
+from trading.settings import Settings
+from trading.simulated_market import SimulatedMarket
+from trading.timeframe import timeframe_ms
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan whose run is stored: what to start, where its results go, and what to call it."""
+
+    plan: Plan
+    run: Run
+    title: str
+    out: Path | None
+    settings: dict[str, Any]
+    last_open_ms: int | None
+
+
+def paper_plan(settings: Settings, out: Path | None) -> Planned:
+    """Paper trading on the simulated market."""
+    from actors.market_data.simulated import ANCHOR_MS, HISTORY_CANDLES
+
+    if settings.feed.source != "simulated":
+        raise InputError(
+            f"feed.source: {settings.feed.source!r} is not there yet in this version; allowed: simulated "
+            "(and `run --replay SYMBOL=FILE` for stored candles)"
+        )
+    strategies = made_strategies(settings)
+    length_ms = timeframe_ms(settings.engine.timeframe)
+    sections = settings.market
+    simulated = [
+        SimulatedMarket(symbol, settings.feed.seed, length_ms, sections[symbol].tick if symbol in sections else None)
+        for symbol in settings.engine.symbols
+    ]
+    markets = [settings.market_rules(market.symbol, market.price_step) for market in simulated]
+    rules = rules_of(settings, markets, strategies, length_ms)
+    first_open_ms = ANCHOR_MS + HISTORY_CANDLES * length_ms
+    source = SimulatedFeed(
+        settings.feed.seed, tuple((market.symbol, market.tick) for market in markets), length_ms
+    )
+    feed = FeedSpec(source, first_open_ms - length_ms, float(settings.feed.candles_per_second))
+    url = absolute_url(settings.database.url)
+    setup = RunSetup(Mode.PAPER, settings_json(settings), f"simulated, seed {settings.feed.seed}", simulated=True)
+    run = _begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
+    plan = Plan(url, feed, rules, ANCHOR_MS, _specs(settings))
+    title = f"SIMULATED market, paper money: {', '.join(settings.engine.symbols)}"
+    return Planned(plan, run, title, out, json.loads(settings_json(settings)), None)
+
+
+def replay_plan(
+    settings: Settings, replay: Sequence[str], out: Path, candles_per_second: float | None, force: bool
+) -> Planned:
+    """A replay of files, in a database of its own in `out` (or the PostgreSQL of the settings)."""
+    strategies = made_strategies(settings)
+    files = symbol_files(replay, "--replay")
+    histories = load_histories(files, settings.market)
+    chosen = select_range(histories)
+    markets = [history.market for history in chosen.histories]
+    rules = rules_of(settings, markets, strategies, histories[0].timeframe_ms)
+    grid = CandleGrid(chosen.histories)
+    shown = effective_settings(settings, files, rules.timeframe_ms)
+    ticks = tuple(
+        (symbol, str(path.resolve()), market.tick) for (symbol, path), market in zip(files, markets, strict=True)
+    )
+    feed = FeedSpec(ReplayFeed(ticks), grid.first_ms - rules.timeframe_ms, candles_per_second)
+    setup = RunSetup(
+        Mode.REPLAY, json.dumps(shown | {"sha256": _digests(files)}, default=str), f"replay into {out.resolve()}"
+    )
+    url = _replay_url(settings.database.url, out)
+    run = _begin_replay(url, out, setup, RunStarted(rules, grid.first_ms, grid.first_ms), force)
+    plan = Plan(url, feed, rules, grid.first_ms, _specs(settings))
+    title = f"replay of {', '.join(symbol for symbol, _ in files)}"
+    return Planned(plan, run, title, out, shown, grid.open_time_ms(grid.height - 1))
+
+
+def absolute_url(url: str) -> str:
+    """The database URL with the full path of a SQLite file: actors may have another folder."""
+    parsed = parse_url(url)
+    if not is_sqlite(parsed):
+        return url
+    return f"sqlite:///{sqlite_file(parsed)}"
+
+
+def settings_json(settings: Settings) -> str:
+    """The settings as stored with a run; without secrets."""
+    return json.dumps(settings.model_dump(mode="json", exclude={"exchange", "control", "database"}))
+
+
+def _specs(settings: Settings) -> tuple[StrategySpec, ...]:
+    return tuple(
+        StrategySpec(
+            chosen.name,
+            chosen.type,
+            dict(chosen.params),
+            str(Path(chosen.path).resolve()) if chosen.path else None,
+            chosen.every_candles,
+        )
+        for chosen in settings.strategies
+    )
+
+
+def _begin(url: str, setup: RunSetup, started: RunStarted) -> Run:
+    """The stored run that goes on, or a new one."""
+    store = Store.open(url, now_ms)
+    try:
+        return store.begin(setup, started)
+    finally:
+        store.close()
+
+
+def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, force: bool) -> Run:
+    """The unfinished replay of this folder if it is the same one, else a new one."""
+    out.mkdir(parents=True, exist_ok=True)
+    earlier = _newest_run(url, setup.source)
+    if earlier is not None and not force:
+        if earlier.status is Status.FINISHED:
+            raise InputError(f"--out: {out} holds a finished replay; --force begins it anew")
+        if earlier.status is Status.ACTIVE and json.loads(earlier.settings) != json.loads(setup.settings):
+            raise InputError(
+                f"--out: {out} holds an unfinished replay of other files or settings; --force begins anew"
+            )
+    if force and earlier is not None and earlier.status is not Status.ARCHIVED:
+        store = Store.open(url, now_ms)
+        try:
+            store.archive(earlier.id)
+        finally:
+            store.close()
+    return _begin(url, setup, started)
+
+
+def _newest_run(url: str, source: str) -> Run | None:
+    """The newest run of this source that is not archived."""
+    parsed = parse_url(url)
+    if is_sqlite(parsed):
+        if not sqlite_file(parsed).exists():
+            return None
+    else:
+        open_engine(url).dispose()
+        Store.open(url, now_ms).close()
+    reader = Reader.open(url)
+    try:
+        runs = [run for run in reader.runs() if run.source == source and run.status is not Status.ARCHIVED]
+    finally:
+        reader.close()
+    return runs[-1] if runs else None
+
+
+def _replay_url(url: str, out: Path) -> str:
+    return f"sqlite:///{(out / 'run.db').resolve()}" if is_sqlite(parse_url(url)) else url
+
+
+def _digests(files: Sequence[tuple[str, Path]]) -> list[str]:
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for _, path in files]
+
+
