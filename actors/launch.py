@@ -1,6 +1,5 @@
 """Starting and ending a whole engine, from the process that drives it."""
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -72,27 +71,21 @@ def state_of(progress: Progress) -> EngineState | None:
 
 @contextmanager
 def running(plan: Plan, address: str | None = None) -> Iterator[RunningEngine]:
-    """An engine of this plan, ended at the end of the block; a private Ray unless `address` names one."""
+    """An engine of this plan on a Ray of its own (or the one at `address`), both ended at the end."""
     spawn.start_ray(address)
     try:
-        spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8)
-        engine = RunningEngine(plan)
-        try:
+        with started(plan) as engine:
             yield engine
-        finally:
-            engine.stop()
     finally:
         spawn.stop_ray()
 
 
-def wait_started(engine: RunningEngine, seconds: float) -> bool:
-    """Wait until risk has recovered; whether it has."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if engine.progress().running:
-                return True
-        except ActorLost:
-            pass
-        time.sleep(0.05)
-    return False
+@contextmanager
+def started(plan: Plan) -> Iterator[RunningEngine]:
+    """An engine of this plan on the Ray that runs already, ended at the end of the block."""
+    spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8)
+    engine = RunningEngine(plan)
+    try:
+        yield engine
+    finally:
+        engine.stop()

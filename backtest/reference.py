@@ -15,7 +15,7 @@ from trading.settings import StrategySettings
 from trading.signals import Signal
 from trading.simulated_venue import execute
 from trading.strategies.base import Strategy
-from trading.strategies.evaluate import Evaluated, evaluate
+from trading.strategies.evaluate import ABSENT, Evaluated, evaluate
 from trading.strategies.lookahead import check_no_lookahead
 from trading.timeframe import timeframe_name
 
@@ -126,8 +126,9 @@ def _hear(
     said = evaluate(
         strategy, symbol, timeframe, candles, closes_before=closes_before, every_candles=every
     )
-    if said.errors and len(said.errors) == len(said):
-        raise OperationError(f"strategy {chosen.name!r} fails at every candle: {said.errors[0]}")
+    if said.errors and (said.sides == ABSENT).all():
+        fault = next(iter(said.errors.values()))
+        raise OperationError(f"strategy {chosen.name!r} fails at every candle of {symbol}: {fault}")
     check_no_lookahead(
         strategy,
         symbol,

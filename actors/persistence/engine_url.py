@@ -16,6 +16,10 @@ CONNECT_SECONDS = 5
 BUSY_MS = 5_000
 
 
+class NoDatabaseYet(StorageError):
+    """The file does not exist or the database has no tables: nothing was ever stored there."""
+
+
 def parse_url(url: str) -> URL:
     """A database URL. Raises StorageError when it is not one of SQLite or PostgreSQL."""
     try:
@@ -65,7 +69,7 @@ def _sqlite(url: URL, read_only: bool) -> Engine:
     if not file.parent.is_dir():
         raise StorageError(f"database.url: the folder {file.parent} does not exist")
     if read_only and not file.exists():
-        raise StorageError(f"database.url: there is no database {file} yet")
+        raise NoDatabaseYet(f"database.url: there is no database {file} yet")
     if not read_only and not os.access(file if file.exists() else file.parent, os.W_OK):
         raise StorageError(f"database.url: {file} cannot be opened for writing: permission denied")
     engine = create_engine(url.set(database=str(file)))

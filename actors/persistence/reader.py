@@ -24,10 +24,16 @@ class Reader:
 
     @classmethod
     def open(cls, url: str) -> "Reader":
-        """Raises StorageError when there is no such database or its schema is not the code's."""
+        """Raises NoDatabaseYet where nothing was ever stored, StorageError when the schema is not
+        the code's.
+        """
         engine = open_engine(url, read_only=True)
-        with operation_errors(), engine.connect() as connection:
-            schema.require_current(connection)
+        try:
+            with operation_errors(), engine.connect() as connection:
+                schema.require_current(connection)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(engine)
 
     def close(self) -> None:

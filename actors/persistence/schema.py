@@ -11,7 +11,7 @@ from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, Engine, inspect
 
-from actors.persistence.engine_url import operation_errors, use_wal
+from actors.persistence.engine_url import NoDatabaseYet, operation_errors, use_wal
 from actors.persistence.tables import metadata
 from trading.errors import StorageError
 
@@ -44,10 +44,15 @@ def upgrade(engine: Engine, migrations: Path = MIGRATIONS) -> tuple[str | None, 
 
 
 def require_current(connection: Connection, migrations: Path = MIGRATIONS) -> None:
-    """Raise StorageError, with what to run, unless the schema is the one that this code wants."""
+    """Raise StorageError, with what to run, unless the schema is the one that this code wants.
+
+    An empty database raises NoDatabaseYet.
+    """
     version = _version(connection)
     if version == head(migrations):
         return
+    if version is None and not inspect(connection).get_table_names():
+        raise NoDatabaseYet("database.url: the database is empty: `autotrader run` makes its tables")
     if version is None:
         raise StorageError(_foreign())
     if not _known(version, migrations):

@@ -29,7 +29,7 @@ LIES = {
 def run_id(store: Store) -> int:
     """A stored run with an open position at its end, in batches that no rebuild would make."""
     source = RandomRun(rules_of(), seed=53)
-    run = stored_run(store, source, candles=80, batch=41)
+    run = stored_run(store, source, candles=50, batch=41)
     while not list(source.engine.state.positions()):
         store.append(run.id, source.entries(1), source.engine.state)
     return run.id

@@ -72,8 +72,7 @@ def sharpe(values: list[Decimal], timeframe_ms: int) -> Any:
     return pytest.approx(ratio * (365 * DAY_MS / timeframe_ms) ** 0.5, rel=1e-6)
 
 
-@pytest.mark.parametrize("hours", [1, 4, 24])
-@pytest.mark.parametrize("batch", [1, 50, 10_000])
+@pytest.mark.parametrize(("hours", "batch"), [(1, 50), (4, 1), (24, 10_000)])
 def test_daily_stats_equal_those_of_all_closes_and_trades(
     store: Store, reader: Reader, hours: int, batch: int
 ) -> None:

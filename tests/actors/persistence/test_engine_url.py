@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.persistence.engine_url import open_engine
+from actors.persistence.engine_url import NoDatabaseYet, open_engine
 from actors.persistence.reader import Reader
 from actors.persistence.store import Store
 from tests.actors.persistence.conftest import NOW_MS
@@ -79,7 +79,7 @@ def missing(url: str) -> str:
 
 
 def test_reader_of_a_missing_file_makes_none(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"there is no database .*autotrader\.db yet"):
+    with pytest.raises(NoDatabaseYet, match=r"there is no database .*autotrader\.db yet"):
         Reader.open(f"sqlite:///{tmp_path / 'autotrader.db'}")
     assert list(tmp_path.iterdir()) == []
 

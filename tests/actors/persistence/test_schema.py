@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
 from actors.persistence import schema
-from actors.persistence.engine_url import open_engine
+from actors.persistence.engine_url import NoDatabaseYet, open_engine
 from actors.persistence.reader import Reader
 from actors.persistence.store import Store, upgrade_database
 from actors.persistence.tables import metadata
@@ -60,6 +60,12 @@ def test_open_of_an_empty_database_makes_every_table_of_the_code(empty_url: str)
         connection.execute(text("ALTER TABLE trades ADD COLUMN colour TEXT"))
         assert any("colour" in problem for problem in schema.problems(connection))
     engine.dispose()
+
+
+def test_reader_of_an_empty_database_says_that_it_is_empty(empty_url: str) -> None:
+    open_engine(empty_url).dispose()
+    with pytest.raises(NoDatabaseYet, match="the database is empty: `autotrader run` makes its tables"):
+        Reader.open(empty_url)
 
 
 def test_open_twice_keeps_the_schema(database_url: str) -> None:
