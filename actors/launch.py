@@ -1,6 +1,7 @@
 """Starting and ending a whole engine, from the process that drives it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -9,8 +10,9 @@ import msgspec
 from actors import refs, spawn
 from actors.ports import ActorLost
 from actors.risk import Progress
-from actors.strategy import StrategySpec
-from actors.supervisor import Plan, Seen, Supervisor, all_names
+from actors.plan import Plan, makers
+from actors.strategy_spec import StrategySpec
+from actors.supervisor import Seen, Supervisor, all_names
 from trading.decisions import AnyDecision
 from trading.events import AddStrategy, Command, RemoveStrategy
 from trading.rules import Seat
@@ -70,19 +72,27 @@ def state_of(progress: Progress) -> EngineState | None:
 
 
 @contextmanager
-def running(plan: Plan, address: str | None = None) -> Iterator[RunningEngine]:
-    """An engine of this plan on a Ray of its own (or the one at `address`), both ended at the end."""
-    spawn.start_ray(address)
-    try:
-        with started(plan) as engine:
-            yield engine
-    finally:
-        spawn.stop_ray()
+def ray_meanwhile(address: str | None = None) -> Iterator[Callable[[], None]]:
+    """Starts Ray beside the block, and ends it after it; what it yields waits until Ray is there.
+
+    Ray starts in processes of its own: a plan can be made meanwhile. The wait raises what the start
+    raised.
+    """
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        start = pool.submit(spawn.start_ray, address)
+        try:
+            yield lambda: start.result()
+        finally:
+            if start.exception() is None:
+                spawn.stop_ray()
 
 
 @contextmanager
 def started(plan: Plan) -> Iterator[RunningEngine]:
     """An engine of this plan on the Ray that runs already, ended at the end of the block."""
+    for make in makers(plan, plan.strategies).values():
+        make()
+    spawn.tell(refs.RISK, "ensure_running")
     spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8)
     engine = RunningEngine(plan)
     try:

@@ -1,7 +1,8 @@
 """Ray: how it starts, how actors are made, found, asked and ended. Nothing else knows these options."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from actors.ports import ActorLost
@@ -9,6 +10,8 @@ from trading.errors import AutotraderError, OperationError
 
 NAMESPACE = "autotrader"
 OBJECT_STORE_BYTES = 80_000_000
+
+_LEFT_OUT = ("start_monitor", "start_log_monitor", "start_api_server")
 
 # Set before Ray is imported: no usage reports, plain logs, and our own devices left alone.
 _ENVIRONMENT = {
@@ -36,12 +39,13 @@ def start_ray(address: str | None = None) -> None:
         "include_dashboard": False,
     }
     if address is None:
-        ray.init(
-            address="local",
-            _node_ip_address="127.0.0.1",
-            object_store_memory=OBJECT_STORE_BYTES,
-            **common,
-        )
+        with _only_what_a_laptop_needs():
+            ray.init(
+                address="local",
+                _node_ip_address="127.0.0.1",
+                object_store_memory=OBJECT_STORE_BYTES,
+                **common,
+            )
     else:
         del common["include_dashboard"]
         try:
@@ -49,6 +53,23 @@ def start_ray(address: str | None = None) -> None:
         except Exception as error:
             raise OperationError(f"address: no Ray cluster at {address!r}: {error}") from None
     _protect_token()
+
+
+@contextmanager
+def _only_what_a_laptop_needs() -> Iterator[None]:
+    """Leave out three helper processes of a node that serves one program: the autoscaler's monitor,
+    the copier of logs, and the job server. They cost 250 MB and most of Ray's start-up time, and
+    `ray.init` has no option for them; where Ray does not have them, nothing is left out."""
+    from ray._private.node import Node
+
+    kept = {name: getattr(Node, name) for name in _LEFT_OUT if hasattr(Node, name)}
+    for name in kept:
+        setattr(Node, name, lambda _node, **_options: None)
+    try:
+        yield
+    finally:
+        for name, method in kept.items():
+            setattr(Node, name, method)
 
 
 def stop_ray() -> None:
@@ -110,6 +131,43 @@ def ask(name: str, method: str, *args: Any, timeout_seconds: float | None = None
         raise
     except Exception as error:
         raise translated(error, name) from None
+
+
+def ask_all(names: Iterable[str], method: str, timeout_seconds: float) -> dict[str, Any]:
+    """Call several actors at once; the answers of those that are there and answered in time."""
+    import ray
+
+    asked = {}
+    for name in names:
+        try:
+            asked[getattr(handle(name), method).remote()] = name
+        except ActorLost:
+            continue
+    if not asked:
+        return {}
+    answered, _ = ray.wait(list(asked), num_returns=len(asked), timeout=timeout_seconds)
+    answers = {}
+    for reference in answered:
+        try:
+            answers[asked[reference]] = ray.get(reference)
+        except Exception as error:
+            if not isinstance(translated(error, asked[reference]), ActorLost):
+                raise
+    return answers
+
+
+def exists(name: str) -> bool:
+    """Whether there is an actor of this name, starting or started."""
+    try:
+        handle(name)
+    except ActorLost:
+        return False
+    return True
+
+
+def tell(name: str, method: str) -> None:
+    """Call an actor and do not wait for it."""
+    getattr(handle(name), method).remote()
 
 
 def end(names: Iterable[str], *, restart: bool = False) -> None:

@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct
-
 from actors.ports import ActorLost, Answer, Health, MarketPort
 from actors.run_ahead import LOST_PAUSE_SECONDS
+from actors.strategy_spec import StrategySpec
 from actors.windows import Window
 from trading.events import Abstention, CandlesClosed
 from trading.market import MarketUnits
@@ -20,16 +19,6 @@ from trading.strategies.registry import make
 from trading.timeframe import timeframe_name
 
 WARM_UP_BATCH = 2_000
-
-
-class StrategySpec(Struct, frozen=True):
-    """Enough to build a strategy again anywhere; `every_candles` of None is the type's own."""
-
-    name: str
-    type: str
-    params: dict[str, Any] = {}
-    path: str | None = None
-    every_candles: int | None = None
 
 
 class Voter:

@@ -6,34 +6,15 @@ that came back, ends those that hang, and writes it all to the system log.
 
 import os
 import threading
-import time
-from collections.abc import Callable
-from typing import Any
-
 from msgspec import Struct
 
 from actors import refs, spawn
-from actors.execution.paper import PaperVenue
-from actors.market_data.feed import FeedSpec, MarketData
-from actors.persistence.actor import Persistence
+from actors.plan import Plan, makers, spawn_strategy
 from actors.ports import ActorLost, Health
-from actors.risk import Risk
-from actors.strategy import StrategySpec, Voter
-from trading.rules import Rules
+from actors.strategy_spec import StrategySpec
 
 LOOK_EVERY_SECONDS = 0.2
 HEALTH_SECONDS = 2.0
-
-
-class Plan(Struct, frozen=True):
-    """Everything that should run."""
-
-    database_url: str
-    feed: FeedSpec
-    rules: Rules
-    anchor_ms: int
-    strategies: tuple[StrategySpec, ...]
-    hung_after_seconds: float | None = None
 
 
 class Seen(Struct):
@@ -69,7 +50,7 @@ class Supervisor:
         """Start a strategy's actor; it votes once risk has given it a seat."""
         with self._lock:
             self._strategies[spec.name] = spec
-        self._spawn_strategy(spec)
+        spawn_strategy(self._plan, spec)
 
     def remove_strategy(self, name: str) -> None:
         """End a strategy's actor, after risk has taken its seat."""
@@ -85,54 +66,18 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_SECONDS):
-            for name, start in self._wanted().items():
-                self._look_after(name, start)
+            with self._lock:
+                strategies = tuple(self._strategies.values())
+            wanted = makers(self._plan, strategies)
+            for name, make in wanted.items():
+                if not spawn.exists(name) and not self._stopping.is_set():
+                    make()
             self._wake_risk()
+            for name, health in spawn.ask_all(wanted, "health", HEALTH_SECONDS).items():
+                self._note(name, health)
 
-    def _wanted(self) -> dict[str, Callable[[], None]]:
-        plan = self._plan
-        with self._lock:
-            strategies = list(self._strategies.values())
-        wanted: dict[str, Callable[[], None]] = {
-            refs.PERSISTENCE: lambda: spawn.spawn(Persistence, refs.PERSISTENCE, plan.database_url),
-            refs.MARKET_DATA: lambda: spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed),
-            refs.EXECUTION: lambda: spawn.spawn(PaperVenue, refs.EXECUTION),
-            refs.RISK: self._spawn_risk,
-        }
-        for spec in strategies:
-            wanted[refs.strategy_name(spec.name)] = lambda spec=spec: self._spawn_strategy(spec)  # type: ignore[misc]
-        return wanted
-
-    def _spawn_risk(self) -> None:
-        spawn.spawn(
-            Risk,
-            refs.RISK,
-            refs.StoreRef(refs.PERSISTENCE),
-            refs.MarketRef(refs.MARKET_DATA),
-            refs.VenueRef(refs.EXECUTION),
-            refs.strategy_ref,
-            self._plan.rules,
-        )
-
-    def _spawn_strategy(self, spec: StrategySpec) -> None:
-        spawn.spawn(
-            Voter,
-            refs.strategy_name(spec.name),
-            spec,
-            self._plan.rules.markets,
-            refs.MarketRef(refs.MARKET_DATA),
-            self._plan.anchor_ms,
-            self._plan.rules.timeframe_ms,
-        )
-
-    def _look_after(self, name: str, start: Callable[[], None]) -> None:
-        """See how an actor is; make it when it is missing, end it when it hangs."""
-        try:
-            health: Health = spawn.ask(name, "health", timeout_seconds=HEALTH_SECONDS)
-        except ActorLost:
-            if not self._stopping.is_set():
-                start()
-            return
+    def _note(self, name: str, health: Health) -> None:
+        """Remember how an actor is; end it when it hangs."""
         with self._lock:
             seen = self._seen.setdefault(name, Seen(health.process))
             restarted = seen.process != health.process
@@ -142,22 +87,21 @@ class Supervisor:
             self._log("warning", "restarted", f"{name} died and was started again")
         limit = self._plan.hung_after_seconds
         if limit is not None and name.startswith("strategy-") and health.busy_ms > 1000 * limit:
-            self._log("warning", "hung", f"{name} was busy for {health.busy_ms / 1000:.0f} s and is started again")
+            self._log("warning", "hung", f"{name} was busy for {health.busy_ms / 1000:.0f} s: started again")
             spawn.end([name], restart=True)
 
     def _wake_risk(self) -> None:
         """Let risk go on after a start or a restart."""
         try:
-            spawn.ask(refs.RISK, "ensure_running", timeout_seconds=HEALTH_SECONDS)
+            spawn.tell(refs.RISK, "ensure_running")
         except ActorLost:
             return
 
-    def _log(self, *what: Any) -> None:
-        level, code, text = what
+    def _log(self, level: str, code: str, text: str) -> None:
         try:
             spawn.ask(refs.PERSISTENCE, "log", level, "supervisor", code, text, timeout_seconds=HEALTH_SECONDS)
         except ActorLost:
-            time.sleep(0)
+            return
 
 
 def all_names(strategies: list[str]) -> list[str]:

@@ -3,11 +3,12 @@
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from actors.launch import RunningEngine, running, state_of
+from actors.launch import RunningEngine, started, state_of
 from actors.ports import ActorLost
 from actors.risk import Progress
 from backtest.records import Records, votes_text
@@ -27,16 +28,17 @@ LINE_SECONDS = 5.0
 START_SECONDS = 90.0
 
 
-def follow(planned: Planned, address: str | None) -> None:
-    """Run a plan until it ends or is interrupted, then write its result files.
+def follow(planned: Planned, ray_ready: Callable[[], None]) -> None:
+    """Run a plan, once Ray is there, until it ends or is interrupted; then write its result files.
 
     Raises OperationError when the engine halts, KeyboardInterrupt when a replay was interrupted.
     """
-    interrupted = _Interrupt()
-    started = time.monotonic()
+    since = time.monotonic()
     print(f"starting: {planned.title}", file=sys.stderr, flush=True)
-    with running(planned.plan, address) as engine:
-        progress = _watch(planned, engine, interrupted, started)
+    ray_ready()
+    with started(planned.plan) as engine:
+        interrupted = _Interrupt()
+        progress = _watch(planned, engine, interrupted, since)
     if progress is not None and progress.failure:
         raise OperationError(progress.failure)
     finished = progress is not None and progress.finished
@@ -49,7 +51,10 @@ def follow(planned: Planned, address: str | None) -> None:
 
 
 class _Interrupt:
-    """Remembers Ctrl-C and SIGTERM, so that everything is stored before the end."""
+    """Remembers Ctrl-C and SIGTERM, so that everything is stored before the end.
+
+    To be made after Ray has started, which puts handlers of its own in their place.
+    """
 
     def __init__(self) -> None:
         self.seen = False
@@ -62,7 +67,7 @@ class _Interrupt:
         self.seen = True
 
 
-def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, started: float) -> Progress | None:
+def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, since: float) -> Progress | None:
     """Look at the engine until it ends; its last progress."""
     view = _Live(planned) if sys.stdout.isatty() else _Lines(planned)
     latest: Progress | None = None
@@ -76,7 +81,7 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sta
                 if time.monotonic() - seen_at > START_SECONDS:
                     raise OperationError(f"the engine did not answer for {START_SECONDS:g} s") from None
             if latest is not None:
-                view.show(latest, time.monotonic() - started)
+                view.show(latest, time.monotonic() - since)
                 if latest.finished or latest.failure:
                     break
             time.sleep(LOOK_SECONDS)

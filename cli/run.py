@@ -1,11 +1,14 @@
 """`autotrader run`: the engine on Ray, paper trading on simulated candles or replaying stored ones."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.options import ConfigOption, VerboseOption
+
+if TYPE_CHECKING:
+    from trading.settings import Settings
 
 DEFAULT_REPLAY_FOLDER = Path("replay")
 
@@ -26,11 +29,8 @@ def command(
     verbose: VerboseOption = False,
 ) -> None:
     """Run the engine until it is interrupted, or until a replay's last candle."""
+    from actors.launch import ray_meanwhile
     from cli.inputs import free_folder
-    from cli.live_view import follow
-    from cli.run_plans import paper_plan, replay_plan
-    from cli.stored_settings import load_with_changes
-    from trading.errors import InputError
 
     if out is not None:
         free_folder(out)
@@ -38,13 +38,35 @@ def command(
         from cli.config import load_settings
 
         settings = load_settings(config, overrides or []).settings
-        planned = replay_plan(settings, replay, out or DEFAULT_REPLAY_FOLDER, candles_per_second(speed), force)
-    else:
-        settings = load_with_changes(config, overrides or []).settings
-        if live or settings.engine.mode == "live":
-            raise InputError("engine.mode: 'live' is not there yet in this version; allowed: paper")
-        planned = paper_plan(settings, out)
-    follow(planned, address)
+        per_second = candles_per_second(speed)
+        with ray_meanwhile(address) as ray_ready:
+            from cli.live_view import follow
+            from cli.run_plans import replay_plan
+
+            follow(replay_plan(settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force), ray_ready)
+        return
+    settings = paper_settings(config, overrides or [], live)
+    with ray_meanwhile(address) as ray_ready:
+        from cli.live_view import follow
+        from cli.run_plans import paper_plan
+
+        follow(paper_plan(settings, out), ray_ready)
+
+
+def paper_settings(config: Path | None, overrides: list[str], live: bool) -> "Settings":
+    """The settings of paper trading; raises InputError for what this version does not have."""
+    from cli.stored_settings import load_with_changes
+    from trading.errors import InputError
+
+    settings = load_with_changes(config, overrides).settings
+    if live or settings.engine.mode == "live":
+        raise InputError("engine.mode: 'live' is not there yet in this version; allowed: paper")
+    if settings.feed.source != "simulated":
+        raise InputError(
+            f"feed.source: {settings.feed.source!r} is not there yet in this version; allowed: simulated "
+            "(and `run --replay SYMBOL=FILE` for stored candles)"
+        )
+    return settings
 
 
 def candles_per_second(speed: str) -> float | None:

@@ -12,8 +12,8 @@ from actors.persistence.engine_url import is_sqlite, open_engine, parse_url, sql
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Mode, Run, RunSetup, Status
 from actors.persistence.store import Store
-from actors.strategy import StrategySpec
-from actors.supervisor import Plan
+from actors.plan import Plan
+from actors.strategy_spec import StrategySpec
 from cli.backtest import effective_settings
 from cli.clock import now_ms
 from cli.inputs import made_strategies, symbol_files
@@ -44,11 +44,6 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     """Paper trading on the simulated market."""
     from actors.market_data.simulated import ANCHOR_MS, HISTORY_CANDLES
 
-    if settings.feed.source != "simulated":
-        raise InputError(
-            f"feed.source: {settings.feed.source!r} is not there yet in this version; allowed: simulated "
-            "(and `run --replay SYMBOL=FILE` for stored candles)"
-        )
     strategies = made_strategies(settings)
     length_ms = timeframe_ms(settings.engine.timeframe)
     sections = settings.market
