@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from actors import refs, spawn
+from actors.plan import Plan, makers
 from actors.ports import ActorLost
 from actors.risk import Progress
-from actors.plan import Plan, makers
 from actors.strategy_spec import StrategySpec
 from actors.supervisor import Seen, Supervisor, all_names
 from trading.decisions import AnyDecision
@@ -81,7 +81,7 @@ def ray_meanwhile(address: str | None = None) -> Iterator[Callable[[], None]]:
     with ThreadPoolExecutor(max_workers=1) as pool:
         start = pool.submit(spawn.start_ray, address)
         try:
-            yield lambda: start.result()
+            yield start.result
         finally:
             if start.exception() is None:
                 spawn.stop_ray()

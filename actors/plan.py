@@ -11,14 +11,17 @@ from trading.rules import Rules
 
 
 class Plan(Struct, frozen=True):
-    """Everything that should run. A strategy that is busy for `hung_after_seconds` is started again."""
+    """Everything that should run.
+
+    On repeatable candles a strategy that is silent for `silent_after_seconds` ends the run.
+    """
 
     database_url: str
     feed: FeedSpec
     rules: Rules
     anchor_ms: int
     strategies: tuple[StrategySpec, ...]
-    hung_after_seconds: float | None = None
+    silent_after_seconds: float = 60.0
 
 
 def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callable[[], None]]:
@@ -65,4 +68,6 @@ def _risk(plan: Plan) -> None:
 
     store, market = refs.StoreRef(refs.PERSISTENCE), refs.MarketRef(refs.MARKET_DATA)
     venue = refs.VenueRef(refs.EXECUTION)
-    spawn.spawn(Risk, refs.RISK, store, market, venue, refs.strategy_ref, plan.rules)
+    spawn.spawn(
+        Risk, refs.RISK, store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds
+    )

@@ -41,7 +41,6 @@ from trading.signals import Signal
 from trading.timeframe import iso
 
 BATCH = 250
-SILENT_SECONDS = 60.0
 
 Answered = TypeVar("Answered")
 
@@ -74,12 +73,14 @@ class Risk:
         venue: VenuePort,
         strategy: Callable[[str], StrategyPort],
         rules: Rules | None = None,
+        silent_after_seconds: float = 60.0,
     ) -> None:
         self._store = store
         self._market = market
         self._venue = venue
         self._strategy = strategy
         self._rules = rules
+        self._silent_after_seconds = silent_after_seconds
         self._lock = asyncio.Lock()
         self._engine: Engine | None = None
         self._writer: JournalWriter | None = None
@@ -161,7 +162,10 @@ class Risk:
         self._writer = JournalWriter(self._store, lambda: snapshot(state), state.sequence)
         if self._rules is not None and self._rules != state.rules:
             change = ChangeRules(
-                request_id=f"settings-{state.sequence}", by="settings", time_ms=state.open_time_ms, rules=self._rules
+                request_id=f"settings-{state.sequence}",
+                by="settings",
+                time_ms=state.open_time_ms,
+                rules=self._rules,
             )
             self._handle(engine, change)
             await self._writer.flush()
@@ -244,13 +248,13 @@ class Risk:
         self._waits_for = (name, time.monotonic())
         try:
             while answer is None or answer.open_time_ms < open_time_ms:
-                answer = await asyncio.wait_for(voter.next(), SILENT_SECONDS)
+                answer = await asyncio.wait_for(voter.next(), self._silent_after_seconds)
                 if answer is None:
                     break
         except TimeoutError:
             raise OperationError(
                 f"strategy {name!r} gave no answer for the candle of {iso(open_time_ms)} "
-                f"within {SILENT_SECONDS:g} s; the run ends here and can be taken up again"
+                f"within {self._silent_after_seconds:g} s; the run ends here and can be taken up again"
             ) from None
         finally:
             self._waits_for = None

@@ -1,11 +1,12 @@
 """The supervisor: what should run, what runs, what to start again.
 
-Ray starts a dead actor again by itself; the supervisor makes those that are missing, wakes the ones
-that came back, ends those that hang, and writes it all to the system log.
+Ray starts a dead actor again by itself; the supervisor makes those that are missing, lets risk go on
+when it came back, and writes it all to the system log.
 """
 
 import os
 import threading
+
 from msgspec import Struct
 
 from actors import refs, spawn
@@ -77,7 +78,7 @@ class Supervisor:
                 self._note(name, health)
 
     def _note(self, name: str, health: Health) -> None:
-        """Remember how an actor is; end it when it hangs."""
+        """Remember how an actor is, and note in the log that it came back."""
         with self._lock:
             seen = self._seen.setdefault(name, Seen(health.process))
             restarted = seen.process != health.process
@@ -85,10 +86,6 @@ class Supervisor:
             seen.restarts += restarted
         if restarted:
             self._log("warning", "restarted", f"{name} died and was started again")
-        limit = self._plan.hung_after_seconds
-        if limit is not None and name.startswith("strategy-") and health.busy_ms > 1000 * limit:
-            self._log("warning", "hung", f"{name} was busy for {health.busy_ms / 1000:.0f} s: started again")
-            spawn.end([name], restart=True)
 
     def _wake_risk(self) -> None:
         """Let risk go on after a start or a restart."""
@@ -99,7 +96,9 @@ class Supervisor:
 
     def _log(self, level: str, code: str, text: str) -> None:
         try:
-            spawn.ask(refs.PERSISTENCE, "log", level, "supervisor", code, text, timeout_seconds=HEALTH_SECONDS)
+            spawn.ask(
+                refs.PERSISTENCE, "log", level, "supervisor", code, text, timeout_seconds=HEALTH_SECONDS
+            )
         except ActorLost:
             return
 

@@ -123,9 +123,7 @@ def _hear(
     since_anchor_ms = int(history.open_times_ms[0]) - grid.first_ms if candles.height else 0
     closes_before = since_anchor_ms // history.timeframe_ms
     every = chosen.every_candles or strategy.every_candles
-    said = evaluate(
-        strategy, symbol, timeframe, candles, closes_before=closes_before, every_candles=every
-    )
+    said = evaluate(strategy, symbol, timeframe, candles, closes_before=closes_before, every_candles=every)
     if said.errors and (said.sides == ABSENT).all():
         fault = next(iter(said.errors.values()))
         raise OperationError(f"strategy {chosen.name!r} fails at every candle of {symbol}: {fault}")

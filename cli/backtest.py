@@ -9,16 +9,21 @@ from cli.options import ConfigOption, JsonOption, VerboseOption
 
 
 def command(
-    data: Annotated[list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")],
+    data: Annotated[
+        list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")
+    ],
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up.")
+        str | None,
+        typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up."),
     ] = None,
     to: Annotated[str | None, typer.Option(metavar="DATE", help="Last open time, excluded.")] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the result files here.")] = None,
-    engine: Annotated[str, typer.Option(metavar="ENGINE", help="reference: the engine that also trades.")] = "reference",
+    engine: Annotated[
+        str, typer.Option(metavar="ENGINE", help="reference: the engine that also trades.")
+    ] = "reference",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -53,7 +58,8 @@ def command(
     rules = rules_of(settings, markets, strategies, histories[0].timeframe_ms)
     with progress_bar("backtest") as progress:
         records = run_reference(
-            Simulation(chosen.histories, rules, strategies, chosen.first_open_ms, settings.feed.seed), progress
+            Simulation(chosen.histories, rules, strategies, chosen.first_open_ms, settings.feed.seed),
+            progress,
         )
     result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms))
     if out is not None:
@@ -66,7 +72,9 @@ def command(
             print(f"Results are in {out}")
 
 
-def effective_settings(settings: object, files: list[tuple[str, Path]], timeframe_ms: int) -> dict[str, object]:
+def effective_settings(
+    settings: object, files: list[tuple[str, Path]], timeframe_ms: int
+) -> dict[str, object]:
     """The settings that a run on files had, as summary.json shows them; without secrets."""
     from trading.settings import Settings
     from trading.timeframe import timeframe_name

@@ -168,14 +168,23 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
         table.add_row(*_row(state, market, outcomes.get(market.symbol)))
     change = 100 * (state.equity - state.rules.initial_capital) / state.rules.initial_capital
     table.add_section()
-    table.add_row("equity", iso(max(0, state.open_time_ms)), _money(state, state.equity), "", _switches_words(state).strip(), f"{change:+.2f} %")
+    table.add_row(
+        "equity",
+        iso(max(0, state.open_time_ms)),
+        _money(state, state.equity),
+        "",
+        _switches_words(state).strip(),
+        f"{change:+.2f} %",
+    )
     return table
 
 
 def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None) -> list[str]:
     symbol = state.symbols[market.symbol]
     cells = [market.symbol, iso(max(0, state.open_time_ms)), f"{market.price(symbol.last_close):,}"]
-    cells.append(f"{_outcome_words(decided, named=False)}\n{votes_text(decided.outcome.votes)}" if decided else "-")
+    cells.append(
+        f"{_outcome_words(decided, named=False)}\n{votes_text(decided.outcome.votes)}" if decided else "-"
+    )
     position = symbol.position
     if position is None:
         return [*cells, "entry waits" if symbol.entry else "flat", ""]
@@ -196,10 +205,11 @@ def _outcome_words(decided: OutcomeDecided, named: bool = True) -> str:
 
 
 def _positions_words(state: EngineState) -> str:
-    markets = {market.symbol: market for market in state.rules.markets}
+    held = {position.symbol: position for position in state.positions()}
     return ", ".join(
-        f"{markets[each.symbol].amount(each.amount)} {each.symbol} at {markets[each.symbol].price(each.entry_price)}"
-        for each in state.positions()
+        f"{market.amount(position.amount)} {market.symbol} at {market.price(position.entry_price)}"
+        for market in state.rules.markets
+        if (position := held.get(market.symbol)) is not None
     )
 
 

@@ -18,7 +18,9 @@ def command(
         list[str] | None, typer.Option(metavar="SYMBOL=FILE", help="Replay stored candles; may be repeated.")
     ] = None,
     speed: Annotated[str, typer.Option(metavar="max|N", help="Candles per second of a replay.")] = "max",
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Result files, and a replay's database.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Result files, and a replay's database.")
+    ] = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")
     ] = None,

@@ -48,7 +48,9 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     length_ms = timeframe_ms(settings.engine.timeframe)
     sections = settings.market
     simulated = [
-        SimulatedMarket(symbol, settings.feed.seed, length_ms, sections[symbol].tick if symbol in sections else None)
+        SimulatedMarket(
+            symbol, settings.feed.seed, length_ms, sections[symbol].tick if symbol in sections else None
+        )
         for symbol in settings.engine.symbols
     ]
     markets = [settings.market_rules(market.symbol, market.price_step) for market in simulated]
@@ -59,7 +61,9 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     )
     feed = FeedSpec(source, first_open_ms - length_ms, float(settings.feed.candles_per_second))
     url = absolute_url(settings.database.url)
-    setup = RunSetup(Mode.PAPER, settings_json(settings), f"simulated, seed {settings.feed.seed}", simulated=True)
+    setup = RunSetup(
+        Mode.PAPER, settings_json(settings), f"simulated, seed {settings.feed.seed}", simulated=True
+    )
     run = _begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
     plan = Plan(url, feed, rules, ANCHOR_MS, _specs(settings))
     title = f"SIMULATED market, paper money: {', '.join(settings.engine.symbols)}"
@@ -79,11 +83,14 @@ def replay_plan(
     grid = CandleGrid(chosen.histories)
     shown = effective_settings(settings, files, rules.timeframe_ms)
     ticks = tuple(
-        (symbol, str(path.resolve()), market.tick) for (symbol, path), market in zip(files, markets, strict=True)
+        (symbol, str(path.resolve()), market.tick)
+        for (symbol, path), market in zip(files, markets, strict=True)
     )
     feed = FeedSpec(ReplayFeed(ticks), grid.first_ms - rules.timeframe_ms, candles_per_second)
     setup = RunSetup(
-        Mode.REPLAY, json.dumps(shown | {"sha256": _digests(files)}, default=str), f"replay into {out.resolve()}"
+        Mode.REPLAY,
+        json.dumps(shown | {"sha256": _digests(files)}, default=str),
+        f"replay into {out.resolve()}",
     )
     url = _replay_url(settings.database.url, out)
     run = _begin_replay(url, out, setup, RunStarted(rules, grid.first_ms, grid.first_ms), force)
@@ -170,5 +177,3 @@ def _replay_url(url: str, out: Path) -> str:
 
 def _digests(files: Sequence[tuple[str, Path]]) -> list[str]:
     return [hashlib.sha256(path.read_bytes()).hexdigest() for _, path in files]
-
-

@@ -30,6 +30,7 @@ from trading.events import (
 from trading.exits import flatten, flatten_symbol
 from trading.orders import Reason
 from trading.rules import Seat
+from trading.signals import MILLIONTHS
 
 if TYPE_CHECKING:
     from trading.engine import Engine
@@ -80,7 +81,7 @@ def _reset_kill(engine: Engine, command: ResetKill) -> list[AnyDecision]:
         raise InputError("why: a reset of the kill switch needs a reason")
     state.killed = ""
     state.verified_flat = False
-    state.reference = state.peak = state.equity
+    state.reference = state.peak = state.cash  # flat: cash is the equity, also before the next mark
     state.warned -= {"kill_switch", "max_drawdown"}
     return [_done(command, f"the kill switch is reset: {command.why}")]
 
@@ -104,6 +105,7 @@ def _change_rules(engine: Engine, command: ChangeRules) -> list[AnyDecision]:
 def _add_strategy(engine: Engine, command: AddStrategy) -> list[AnyDecision]:
     if any(seat.name == command.seat.name for seat in engine.state.rules.seats):
         raise InputError(f"name: a strategy {command.seat.name!r} exists already")
+    _check_weight(command.seat.weight)
     _seat_all(engine, (*engine.state.rules.seats, command.seat))
     return [_done(command, f"strategy {command.seat.name} added")]
 
@@ -117,8 +119,8 @@ def _remove_strategy(engine: Engine, command: RemoveStrategy) -> list[AnyDecisio
 
 def _change_strategy(engine: Engine, command: ChangeStrategy) -> list[AnyDecision]:
     seat = _seat(engine, command.name)
-    if command.weight is not None and command.weight < 0:
-        raise InputError(f"weight: {command.weight} is negative")
+    if command.weight is not None:
+        _check_weight(command.weight)
     changed = replace(
         seat,
         enabled=seat.enabled if command.enabled is None else command.enabled,
@@ -134,6 +136,11 @@ def _seat(engine: Engine, name: str) -> Seat:
     if name not in seats:
         raise InputError(f"name: there is no strategy {name!r}; {suggestion(name, seats)}")
     return seats[name]
+
+
+def _check_weight(millionths: int) -> None:
+    if millionths < 0:
+        raise InputError(f"weight: {millionths / MILLIONTHS:g} is negative; at least 0 is allowed")
 
 
 def _seat_all(engine: Engine, seats: tuple[Seat, ...]) -> None:

@@ -39,7 +39,7 @@ from trading.orders import Ending, Fill, Reason
 from trading.signals import Side
 from trading.simulated_venue import Working
 from trading.state import EngineState, SymbolState, first_state
-from trading.switches import kill_reason, loss_warnings, roll_day, room_warnings, test_day_loss
+from trading.switches import block_on_day_loss, kill_reason, loss_warnings, roll_day, room_warnings
 from trading.vote import Outcome, tally
 
 
@@ -69,8 +69,9 @@ class Engine:
     def handle(self, event: AnyEvent) -> list[AnyDecision]:
         """Apply one event and return what was decided, in order.
 
-        Raises ValueError for an event that cannot follow (an open time not after the last one, a
-        symbol that is not in the rules): a bug of the driver, and nothing was changed.
+        Raises InputError for a command that cannot be done; nothing was changed. Raises ValueError
+        (an open time that cannot follow, a sale of what is not held) or KeyError (a symbol that is
+        not in the rules) for a bug of the driver: the engine must then be restored.
         """
         decisions = self._handlers[type(event)](event)
         self.state.sequence += 1
@@ -100,8 +101,8 @@ class Engine:
             decisions += self.kill(why)
         close_ms = event.open_time_ms + self.state.rules.timeframe_ms
         if close_ms >= state.day_end_ms:
-            decisions += filter(None, (roll_day(state, close_ms),))
-        if test_day_loss(state):
+            decisions.append(roll_day(state, close_ms))
+        if block_on_day_loss(state):
             decisions.append(
                 Noticed(Level.ALARM, "daily_loss", "the day's loss limit holds: no entries until 00:00 UTC")
             )
@@ -143,9 +144,10 @@ class Engine:
         if self.state.killed:
             return []
         self.state.killed = why
-        self.state.verified_flat = self.state.flat()
         notice = Noticed(Level.ALARM, "kill_switch", f"the kill switch is thrown: {why}")
-        return [notice, *flatten(self.state, Reason.KILL_SWITCH)]
+        sold = flatten(self.state, Reason.KILL_SWITCH)
+        self.state.verified_flat = self.state.flat()
+        return [notice, *sold]
 
     # Rulebook 3 and 4: vote, then decide, symbol by symbol in the order of the settings.
 

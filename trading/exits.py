@@ -43,9 +43,7 @@ def exit_position(
 def flatten(state: EngineState, reason: Reason) -> list[AnyDecision]:
     """Cancel every waiting entry and sell every position."""
     return [
-        decision
-        for symbol in state.symbols.values()
-        for decision in flatten_symbol(state, symbol, reason)
+        decision for symbol in state.symbols.values() for decision in flatten_symbol(state, symbol, reason)
     ]
 
 

@@ -1,10 +1,7 @@
 """One open time through the engine on stored or simulated candles (rulebook 5, steps 1 to 3)."""
 
-from collections.abc import Mapping, Sequence
-
-from trading.decisions import AnyDecision
 from trading.engine import Engine
-from trading.events import AnyEvent, CandlesClosed, VenueReported
+from trading.events import CandlesClosed, VenueReported
 from trading.simulated_venue import Executions, Moment, Working, can_execute
 
 

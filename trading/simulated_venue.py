@@ -144,7 +144,7 @@ class _OpenTime:
             self._sell(identity, reason, position, market, price, moment.time_ms)
             return
 
-    def _sell(  # noqa: PLR0913
+    def _sell(
         self,
         identity: str,
         reason: Reason,
@@ -166,7 +166,7 @@ def _traded(moments: Sequence[Moment]) -> list[Moment]:
     return [moment for moment in moments if not moment.candle.filled]
 
 
-def _fill(  # noqa: PLR0913
+def _fill(
     identity: str,
     symbol: str,
     side: Side,

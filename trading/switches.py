@@ -19,10 +19,8 @@ def kill_reason(state: EngineState) -> str:
     return ""
 
 
-def roll_day(state: EngineState, close_ms: int) -> DayClosed | None:
-    """End the day when this close is at or after its midnight: new base, block lifted."""
-    if close_ms < state.day_end_ms:
-        return None
+def roll_day(state: EngineState, close_ms: int) -> DayClosed:
+    """End the day at this close, at or after its midnight: new base, block lifted."""
     ended = DayClosed(close_ms, state.day_base, state.equity)
     state.day_base = state.equity
     state.day_blocked = False
@@ -31,7 +29,7 @@ def roll_day(state: EngineState, close_ms: int) -> DayClosed | None:
     return ended
 
 
-def test_day_loss(state: EngineState) -> bool:
+def block_on_day_loss(state: EngineState) -> bool:
     """Block entries when the day's loss reached its limit; whether it did so now."""
     if state.day_blocked or not _fell(
         state.day_base, state.equity, state.rules.limits.daily_loss_limit_percent

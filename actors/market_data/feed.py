@@ -42,10 +42,7 @@ def make_source(source: SimulatedFeed | ReplayFeed) -> CandleSource:
         from trading.simulated_market import SimulatedMarket
 
         return SimulatedSource(
-            [
-                SimulatedMarket(symbol, source.seed, source.timeframe_ms, tick)
-                for symbol, tick in source.ticks
-            ]
+            [SimulatedMarket(symbol, source.seed, source.timeframe_ms, tick) for symbol, tick in source.ticks]
         )
     from trading.history import load_history
 
@@ -53,10 +50,11 @@ def make_source(source: SimulatedFeed | ReplayFeed) -> CandleSource:
 
 
 class MarketData:
-    """Serves one source. `candles_per_second` of None is as fast as it is asked.
+    """Serves one source, at its speed.
 
-    Open times that are history are free at once; each later one is released when its turn comes. Who asks for what follows an open time was there already, so a restart
-    goes on from the newest question.
+    Open times that are history are free at once; each later one is released when its turn comes.
+    Who asks for what follows an open time was there already, so a restart goes on from the newest
+    question.
     """
 
     def __init__(

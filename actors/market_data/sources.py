@@ -42,7 +42,9 @@ class ReplaySource:
         return self._grid.closed(first_row, last_row)
 
 
-def batch_after(source: CandleSource, open_time_ms: int, limit: int, released_rows: int | None) -> CandleBatch:
+def batch_after(
+    source: CandleSource, open_time_ms: int, limit: int, released_rows: int | None
+) -> CandleBatch:
     """At most `limit` open times after this one, of those released so far (None: all)."""
     first = source.row_after(open_time_ms)
     ends = [first + limit]

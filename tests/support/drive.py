@@ -53,7 +53,13 @@ def case_rules(case: Case) -> Rules:
         vote=VoteRules(to_units(settings["confidence_threshold"], 6), to_units(settings["quorum"], 6)),
         limits=Limits(min_order_notional=to_units(least, decimals), **limits),
         seats=tuple(
-            Seat(each["name"], to_units(each["weight"], 6), each["enabled"], each["warmup_candles"], each["valid_candles"])
+            Seat(
+                each["name"],
+                to_units(each["weight"], 6),
+                each["enabled"],
+                each["warmup_candles"],
+                each["valid_candles"],
+            )
             for each in settings["strategies"]
         ),
     )
@@ -69,7 +75,9 @@ def case_started(case: Case) -> RunStarted:
             if row["time_ms"] < case.start_ms:
                 holes[symbol].see(row["filled"], rules.limits.max_gap_candles)
     anchor = min(rows[0]["time_ms"] for rows in case.candles.values())
-    times = [row["time_ms"] for rows in case.candles.values() for row in rows if row["time_ms"] >= case.start_ms]
+    times = [
+        row["time_ms"] for rows in case.candles.values() for row in rows if row["time_ms"] >= case.start_ms
+    ]
     return RunStarted(rules, anchor, min(times), holes)
 
 
@@ -80,8 +88,10 @@ def closes(case: Case) -> Iterator[CandlesClosed]:
     for symbol, rows in case.candles.items():
         for row in rows:
             if row["time_ms"] >= case.start_ms:
-                prices = [int(Decimal(row[name]) / ticks[symbol]) for name in ("open", "high", "low", "close")]
-                candle = Candle(symbol, *prices, float(row["volume"]), row["filled"])
+                opened, high, low, last = [
+                    int(Decimal(row[name]) / ticks[symbol]) for name in ("open", "high", "low", "close")
+                ]
+                candle = Candle(symbol, opened, high, low, last, float(row["volume"]), row["filled"])
                 together.setdefault(row["time_ms"], []).append(candle)
     for time_ms in sorted(together):
         yield CandlesClosed(time_ms, tuple(together[time_ms]))
@@ -96,27 +106,38 @@ def signals_at(case: Case, closed: CandlesClosed) -> SignalsCollected:
             if found is not None:
                 side, confidence = found
                 said.append(
-                    Signal(Side(side), to_units(confidence, 6), (), voter["name"], candle.symbol, closed.open_time_ms)
+                    Signal(
+                        Side(side),
+                        to_units(confidence, 6),
+                        (),
+                        voter["name"],
+                        candle.symbol,
+                        closed.open_time_ms,
+                    )
                 )
     return SignalsCollected(closed.open_time_ms, tuple(said))
 
 
 def case_command(command: Any, time_ms: int, number: int) -> Any:
     """A command of a case as the engine takes it."""
-    facts = {"request_id": f"{time_ms}-{number}", "by": "test", "time_ms": time_ms}
+    facts: dict[str, Any] = {"request_id": f"{time_ms}-{number}", "by": "test", "time_ms": time_ms}
     if isinstance(command, tuple):
         return ClosePosition(**facts, symbol=command[1])
     kinds = {"pause": Pause, "resume": Resume, "close_all": CloseAll, "kill": Kill}
     return ResetKill(**facts, why="test") if command == "reset_kill" else kinds[command](**facts)
 
 
-def drive(case: Case, engine: Engine, between: Callable[[Engine], Engine] = lambda same: same) -> Iterator[Step]:
+def drive(
+    case: Case, engine: Engine, between: Callable[[Engine], Engine] = lambda same: same
+) -> Iterator[Step]:
     """Every event of a case with what was decided; `between` may replace the engine before any event."""
     rules = engine.state.rules
     for closed in closes(case):
         book = venue_orders(engine, closed)
         if book:
-            happened = reported(closed.open_time_ms, execute(book, engine.state.cash, moments_of(closed), rules))
+            happened = reported(
+                closed.open_time_ms, execute(book, engine.state.cash, moments_of(closed), rules)
+            )
             engine = between(engine)
             yield happened, engine.handle(happened)
         engine = between(engine)

@@ -29,7 +29,7 @@ def simulated_file(folder: Path, symbol: str, count: int, holes: bool = True) ->
     market = SimulatedMarket(symbol, seed=7, timeframe_ms=HOUR_MS)
     candles = simulated_candles(market, 1_600_000_000_000 // HOUR_MS * HOUR_MS, count).select(COLUMNS)
     if holes:
-        candles = candles.with_row_index("row").filter((candles["open"].rank("ordinal") % 17 > 0))
+        candles = candles.with_row_index("row").filter(candles["open"].rank("ordinal") % 17 > 0)
         candles = candles.filter(~candles["row"].is_between(count // 2, count // 2 + 70)).drop("row")
     path = folder / f"{symbol.replace('/', '')}.parquet"
     candles.write_parquet(path)

@@ -133,11 +133,12 @@ class RandomRun:
         name = f"{self.engine.state.sequence}"
         if self.engine.state.killed:
             return [ResetKill(request_id=name, by="test", time_ms=time_ms, why="a test")]
+        if self.engine.state.paused:
+            return [Resume(request_id=name, by="test", time_ms=time_ms)]
         pause = Pause(request_id=name, by="test", time_ms=time_ms)
-        resume = Resume(request_id=f"{name}-", by="test", time_ms=time_ms)
         close_all = CloseAll(request_id=name, by="test", time_ms=time_ms)
         kill = Kill(request_id=name, by="test", time_ms=time_ms)
-        return self._random.choice([[pause, resume], [close_all], [kill]])
+        return self._random.choice([[pause], [close_all], [kill]])
 
 
 def batches(entries: list[Entry], size: int) -> Iterator[list[Entry]]:

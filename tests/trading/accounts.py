@@ -77,7 +77,9 @@ def candle(symbol: str, *prices: int) -> Candle:
     return Candle(symbol, opened, high, low, close, 1.0)
 
 
-def fill(side: Side, amount: int, price: int, fee: int = 0, symbol: str = BTC, time_ms: int = START_MS) -> Fill:
+def fill(
+    side: Side, amount: int, price: int, fee: int = 0, symbol: str = BTC, time_ms: int = START_MS
+) -> Fill:
     """A fill at a venue."""
     name = f"{time_ms}-{symbol}-{side}"
     return Fill(f"{name}@", name, symbol, side, amount, price, fee, time_ms, Reason.SIGNAL)

@@ -29,7 +29,9 @@ def test_slippage_of_five_hundredths_is_rounded_against_us() -> None:
 
 
 @given(MONEY, PERCENTS, STEPS)
-def test_fee_of_any_notional_is_the_least_step_not_under_the_share(notional: int, percent: int, step: int) -> None:
+def test_fee_of_any_notional_is_the_least_step_not_under_the_share(
+    notional: int, percent: int, step: int
+) -> None:
     charged = fee(notional, percent, step)
     assert charged == ceil(Fraction(notional * percent, WHOLE) / step) * step
 
@@ -41,7 +43,9 @@ def test_price_after_slippage_is_the_rounded_fraction(price: int, percent: int) 
 
 
 @given(st.integers(-(10**6), 10**20), st.integers(1, 10**18), PERCENTS, STEPS)
-def test_affordable_lots_are_paid_for_and_one_more_is_not(cash: int, units: int, percent: int, step: int) -> None:
+def test_affordable_lots_are_paid_for_and_one_more_is_not(
+    cash: int, units: int, percent: int, step: int
+) -> None:
     lot_cost = units * step  # a market's fee step never exceeds the cost of a lot
 
     def cost(lots: int) -> int:

@@ -23,12 +23,16 @@ PERCENTS = st.sampled_from([1, PERCENT, 5 * PERCENT, 12_500_000, WHOLE]) | st.in
         (1_000, WHOLE, 0, 2_000),
     ],
 )
-def test_protection_of_a_price_is_rounded_away_from_it(price: int, percent: int, stop: int, target: int) -> None:
+def test_protection_of_a_price_is_rounded_away_from_it(
+    price: int, percent: int, stop: int, target: int
+) -> None:
     assert (stop_under(price, 1, percent), target_over(price, 1, percent)) == (stop, target)
 
 
 @given(st.integers(1, 10**24), st.integers(1, 10**12), PERCENTS)
-def test_protection_of_a_mean_entry_price_is_that_of_the_fraction(notional: int, worth: int, percent: int) -> None:
+def test_protection_of_a_mean_entry_price_is_that_of_the_fraction(
+    notional: int, worth: int, percent: int
+) -> None:
     entry, share = Fraction(notional, worth), Fraction(percent, WHOLE)
     assert stop_under(notional, worth, percent) == floor(entry * (1 - share))
     assert target_over(notional, worth, percent) == ceil(entry * (1 + share))

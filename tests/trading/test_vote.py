@@ -22,7 +22,9 @@ SAID = st.tuples(
     st.sampled_from([BUY, SELL, HOLD]),
     st.none() | st.sampled_from([0, 1, 50 * PERCENT, WHOLE]) | st.integers(0, WHOLE),
 )
-RULES = st.builds(VoteRules, st.sampled_from([0, 50 * PERCENT, WHOLE]), st.sampled_from([0, 500_000, 1_000_000]))
+RULES = st.builds(
+    VoteRules, st.sampled_from([0, 50 * PERCENT, WHOLE]), st.sampled_from([0, 500_000, 1_000_000])
+)
 
 
 def vote(*said: Said, rules: VoteRules = HALF, order: list[int] | None = None) -> Outcome:
@@ -92,9 +94,7 @@ def test_outcome_of_any_signals_is_that_of_exact_fractions(said: list[Said], rul
     outcome = vote(*said, rules=rules)
     opinions = [(weight, side, confidence) for weight, side, confidence in said if confidence]
     total = sum(weight for weight, _, _ in opinions)
-    scores = {
-        side: Fraction(sum(w * c for w, s, c in opinions if s is side), max(total, 1)) for side in Side
-    }
+    scores = {side: Fraction(sum(w * c for w, s, c in opinions if s is side), max(total, 1)) for side in Side}
     best = max(scores.values())
     leaders = [side for side in Side if scores[side] == best]
     answered = sum(weight for weight, _, confidence in said if confidence is not None)
@@ -115,5 +115,9 @@ def test_outcome_of_any_signals_is_that_of_exact_fractions(said: list[Said], rul
 def test_order_of_seats_changes_no_outcome(data: st.DataObject, said: list[Said], rules: VoteRules) -> None:
     order = data.draw(st.permutations(range(len(said))))
     straight, mixed = vote(*said, rules=rules), vote(*said, rules=rules, order=order)
-    assert (mixed.side, mixed.why, mixed.score_percent) == (straight.side, straight.why, straight.score_percent)
+    assert (mixed.side, mixed.why, mixed.score_percent) == (
+        straight.side,
+        straight.why,
+        straight.score_percent,
+    )
     assert sorted(mixed.votes, key=repr) == sorted(straight.votes, key=repr)

@@ -59,9 +59,12 @@ def test_tables_hold_what_the_engine_decided(store: Store, reader: Reader, sourc
     assert len(trades) == len(wanted) > 10
     for row in trades:
         trade = wanted[row["entry_order_id"]]
-        assert row["realized_profit"] == exact(trade.realized_profit)
-        assert row["entry_fee"] == exact(trade.entry_fee)
-        assert row["exit_price"] == exact(trade.exit_price, 2)
+        for money in ("entry_notional", "entry_fee", "exit_notional", "exit_fee", "realized_profit"):
+            assert row[money] == exact(getattr(trade, money)), money
+        assert (row["entry_price"], row["exit_price"]) == (
+            exact(trade.entry_price, 2),
+            exact(trade.exit_price, 2),
+        )
         assert row["amount"] == exact(trade.amount, 5)
         assert (row["entry_time"], row["exit_time"]) == (trade.entry_time_ms, trade.exit_time_ms)
         assert row["exit_reason"] == trade.exit_reason
@@ -252,6 +255,26 @@ def test_notices_stand_in_the_log_at_the_time_of_their_event(
     assert len(notices) > 10
     assert {line["source"] for line in lines} == {"engine"}
     assert all(before["time"] <= after["time"] for before, after in pairwise(lines))
+
+
+def test_risk_state_holds_every_switch(store: Store, reader: Reader) -> None:
+    source = RandomRun(rules_of(), seed=56)
+    run = store.begin(PAPER, source.started)
+    seen = set()
+    for _ in range(80):
+        store.append(run.id, source.entries(1), source.engine.state)
+        state, row = source.engine.state, reader.risk_state(run.id)
+        assert row is not None
+        switches = (state.day_blocked, state.paused, state.killed, state.verified_flat)
+        assert (row["day_blocked"], row["paused"], row["killed"], row["verified_flat"]) == switches
+        assert (row["reference"], row["peak"]) == (exact(state.reference), exact(state.peak))
+        seen.add(switches)
+    assert {bool(value) for _, _, *rest in seen for value in rest} == {True, False}
+    assert {(blocked, paused) for blocked, paused, *_ in seen} >= {
+        (True, False),
+        (False, True),
+        (False, False),
+    }
 
 
 MARKETS = st.fixed_dictionaries(
