@@ -1,22 +1,25 @@
-"""The strategy actor: one strategy, its windows of candles, and its answers, computed when asked."""
+"""The strategy actor: one strategy, its windows of candles, and its answers, computed when asked.
+
+Whoever looks up an actor imports its module: what only the actor needs is imported inside it.
+"""
 
 import asyncio
 import os
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actors.ports import ActorLost, Answer, Health, MarketPort
 from actors.run_ahead import LOST_PAUSE_SECONDS
 from actors.strategy_spec import StrategySpec
-from actors.windows import Window
 from trading.events import Abstention, CandlesClosed
 from trading.market import MarketUnits
 from trading.signals import Signal
-from trading.strategies.base import Strategy
-from trading.strategies.evaluate import ABSENT, evaluate
-from trading.strategies.registry import make
 from trading.timeframe import timeframe_name
+
+if TYPE_CHECKING:
+    from actors.windows import Window
+    from trading.strategies.base import Strategy
 
 WARM_UP_BATCH = 2_000
 
@@ -36,6 +39,8 @@ class Voter:
         anchor_ms: int,
         timeframe_ms: int,
     ) -> None:
+        from trading.strategies.registry import make
+
         self._spec = spec
         self._strategy: Strategy = make(spec.type, dict(spec.params), spec.path)
         self._markets = tuple(markets)
@@ -72,6 +77,8 @@ class Voter:
 
     async def _warm_up(self, open_time_ms: int) -> None:
         """Fill the windows with what the strategy must remember, up to this open time."""
+        from actors.windows import Window
+
         memory = self._strategy.memory_candles
         if memory is not None:
             memory = max(memory, self._strategy.warmup_candles)
@@ -116,12 +123,14 @@ class Voter:
 
     def _speak(
         self,
-        window: Window,
+        window: "Window",
         first: int,
         signals: dict[int, list[Signal]],
         abstentions: dict[int, list[Abstention]],
     ) -> None:
         """What the strategy says of one symbol's new candles."""
+        from trading.strategies.evaluate import ABSENT, evaluate
+
         frame = window.frame
         if first == frame.height:
             return

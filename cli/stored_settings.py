@@ -25,13 +25,17 @@ def load_with_changes(config: Path | None = None, overrides: Sequence[str] = ())
 
 def stored_changes(url: str) -> dict[str, str]:
     """The changed settings as JSON texts by key; none where there is no database yet."""
-    from actors.persistence.engine_url import is_sqlite, parse_url, sqlite_file
-    from actors.persistence.reader import Reader
+    from actors.persistence.engine_url import NoDatabaseYet, is_sqlite, parse_url, sqlite_file
 
     parsed = parse_url(url)
     if is_sqlite(parsed) and not sqlite_file(parsed).exists():
         return {}
-    reader = Reader.open(url)
+    from actors.persistence.reader import Reader
+
+    try:
+        reader = Reader.open(url)
+    except NoDatabaseYet:
+        return {}
     try:
         return reader.settings()
     finally:

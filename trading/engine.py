@@ -153,8 +153,9 @@ class Engine:
 
     def _signals_collected(self, event: SignalsCollected) -> list[AnyDecision]:
         state = self.state
-        if event.open_time_ms != state.open_time_ms:
-            raise ValueError(f"signals of {event.open_time_ms} at {state.open_time_ms}")
+        if event.open_time_ms != state.open_time_ms or event.open_time_ms == state.voted_ms:
+            raise ValueError(f"signals of {event.open_time_ms} at {state.open_time_ms}, or twice")
+        state.voted_ms = event.open_time_ms
         for signal in event.signals:
             state.symbols[signal.symbol].signals[signal.strategy] = signal
         decisions: list[AnyDecision] = []

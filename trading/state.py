@@ -35,7 +35,8 @@ class EngineState(Struct):
     """The account: its rules, money in quote units, the day, the switches, and every symbol.
 
     `rules` are those in force: limits and strategies may change while running. `sequence` counts
-    the events that were handled; `killed` says why, or is empty; `entries_ms` are the times of the
+    the events that were handled; `voted_ms` is the open time of the
+    last vote; `killed` says why, or is empty; `entries_ms` are the times of the
     entries of the last minute; `warned` the limits already warned about; `requests` the commands
     that were done, by their request id.
     """
@@ -49,6 +50,7 @@ class EngineState(Struct):
     symbols: dict[str, SymbolState]
     anchor_ms: int = 0
     open_time_ms: int = -1
+    voted_ms: int = -1
     equity: int = 0
     day_end_ms: int = 0
     day_blocked: bool = False

@@ -19,7 +19,7 @@ def timeframe_ms(name: str) -> int:
 
     Raises InputError when the name is not a whole number followed by s, m, h, d or w.
     """
-    match = re.fullmatch(r"([1-9]\d{0,4})([smhdw])", name)
+    match = re.fullmatch(r"([1-9][0-9]{0,4})([smhdw])", name)
     if not match:
         raise InputError(
             f"timeframe: {name!r} is not a whole number with a unit s, m, h, d or w, such as '1h'"

@@ -52,7 +52,8 @@ def make_source(source: SimulatedFeed | ReplayFeed) -> CandleSource:
 class MarketData:
     """Serves one source, at its speed.
 
-    Open times that are history are free at once; each later one is released when its turn comes.
+    Open times that are history are free at once, and so is the first one after them; each later one
+    is released when its turn comes.
     Who asks for what follows an open time was there already, so a restart goes on from the newest
     question.
     """
@@ -65,7 +66,7 @@ class MarketData:
         self._source = make_source(feed.source)
         self._speed = feed.candles_per_second
         self._clock = clock
-        self._base_rows = self._source.row_after(feed.free_until_ms)
+        self._base_rows = self._source.row_after(feed.free_until_ms) + 1
         self._base_time: float | None = None
 
     async def candles_after(self, open_time_ms: int, limit: int) -> CandleBatch:

@@ -1,18 +1,24 @@
-"""The persistence actor: the one writer of the database, and nobody else's."""
+"""The persistence actor: the one writer of the database, and nobody else's.
+
+Whoever looks up an actor imports its module: what only the actor needs is imported inside it.
+"""
 
 import os
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from actors.persistence.runs import Run
-from actors.persistence.store import Store
 from actors.ports import Health, Recovered
 from trading.errors import OperationError
 from trading.events import RunStarted
 from trading.journal import Entry
 from trading.state import EngineState
+
+if TYPE_CHECKING:
+    from actors.persistence.runs import Run
+    from actors.persistence.store import Store
 
 
 def now_ms() -> int:
@@ -71,8 +77,10 @@ class Persistence:
             self._store.close()
             self._store = None
 
-    def _opened(self) -> tuple[Store, Run]:
+    def _opened(self) -> "tuple[Store, Run]":
         if self._store is None:
+            from actors.persistence.store import Store
+
             self._store = Store.open(self._url, now_ms)
         if self._run is None:
             self._run = self._store.active_run()

@@ -1,23 +1,23 @@
 """The day's loss limit and the kill switch (rulebook 6), to the last unit."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
 from tests.trading.accounts import BTC, ETH, HOUR_MS, START_MS, Account, of_kind, refusals, rules_with
-from trading.decisions import DayClosed, Level, Noticed, OrderIntended, Refusal
+from trading.decisions import AnyDecision, DayClosed, Level, Noticed, OrderIntended, Refusal
 from trading.rules import PERCENT, WHOLE
 from trading.timeframe import DAY_MS
 
-# One position of 99.9 % of the equity: a price of 999 of 1000 ticks loses 0.0999 % of it.
-FULL = {"position_size_percent": WHOLE}
+
+def notices(decisions: Iterable[AnyDecision], level: Level) -> list[str]:
+    return [each.code for each in of_kind(decisions, Noticed) if each.level is level]
 
 
-def notices(decisions: list[object], level: Level) -> list[str]:
-    return [each.code for each in of_kind(decisions, Noticed) if each.level is level]  # type: ignore[arg-type]
-
-
-def holding(first_open_ms: int = START_MS, **limits: int) -> Account:
+def holding(first_open_ms: int = START_MS, **limits: Any) -> Account:
     """All of the capital in BTC at 1000 ticks."""
-    account = Account(rules_with(**FULL, **limits), first_open_ms)
+    account = Account(rules_with(position_size_percent=WHOLE, **limits), first_open_ms)
     account.btc(1_000, said="BUY")
     account.btc(1_000)
     assert account.engine.state.cash == 0
@@ -107,9 +107,10 @@ def test_room_for_eighty_percent_of_the_positions_warns_once() -> None:
 def test_killed_account_sells_at_the_next_open_and_is_then_verified_flat() -> None:
     account = holding()
     account.kill()
-    assert not account.engine.state.verified_flat
+    before = account.engine.state.verified_flat
     decisions = account.btc(1_000, said="BUY")
-    assert account.engine.state.flat() and account.engine.state.verified_flat
+    assert account.engine.state.flat()
+    assert (before, account.engine.state.verified_flat) == (False, True)
     assert notices(decisions, Level.ALARM) == ["kill_switch"]
     assert refusals(decisions) == [Refusal.KILLED]
 
