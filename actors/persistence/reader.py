@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Engine, Select, Table, select
+from sqlalchemy import Connection, Engine, Select, Table, select
 
-from actors.persistence import log, schema, settings_changes, tables
+from actors.persistence import log, settings_changes, tables
 from actors.persistence.engine_url import open_engine, operation_errors
 from actors.persistence.runs import Run, active_run, all_runs
 from actors.persistence.stored_journal import StoredEntries
+from actors.persistence.version import is_current
 from trading.decisions import Decision, EquityMarked, OutcomeDecided, TradeClosed
 from trading.ledger import Trade
 
@@ -30,7 +31,7 @@ class Reader:
         engine = open_engine(url, read_only=True)
         try:
             with operation_errors(), engine.connect() as connection:
-                schema.require_current(connection)
+                _require_current(connection)
         except BaseException:
             engine.dispose()
             raise
@@ -115,3 +116,12 @@ class Reader:
     def _rows(self, query: Select[Any]) -> list[Row]:
         with operation_errors(), self._engine.connect() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _require_current(connection: Connection) -> None:
+    """Raise StorageError, with what to run, unless the schema is the one that this code wants."""
+    if is_current(connection):
+        return
+    from actors.persistence import schema
+
+    schema.require_current(connection)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from actors.persistence import audit, log, schema, settings_changes, tables
+from actors.persistence import log, settings_changes, tables
 from actors.persistence.engine_url import open_engine, operation_errors
 from actors.persistence.lock import WAIT_SECONDS, WriterLock, acquire
 from actors.persistence.projection import Projection, newest_day
@@ -28,6 +28,7 @@ from actors.persistence.stored_journal import (
     write_entries,
     write_snapshot,
 )
+from actors.persistence.version import is_current
 from trading import engine as trading_engine
 from trading.errors import OperationError
 from trading.events import RunStarted
@@ -62,7 +63,7 @@ class Store:
         engine = open_engine(url)
         lock = acquire(engine, now_ms(), wait_seconds)
         try:
-            schema.prepare(engine)
+            _prepare(engine)
             with operation_errors(), engine.begin() as connection:
                 epoch = _next_epoch(connection)
         except BaseException:
@@ -155,11 +156,15 @@ class Store:
 
         Raises StorageError, and changes nothing, when the journal is broken or decides otherwise.
         """
+        from actors.persistence import audit
+
         with self._transaction() as connection:
             audit.rebuild(connection, self._run(connection, run_id))
 
     def check(self, run_id: int) -> list[str]:
         """What is wrong with the schema, the journal or the tables, in words; nothing is changed."""
+        from actors.persistence import audit
+
         with operation_errors(), self._engine.connect() as connection:
             found = audit.problems(connection, self._run(connection, run_id))
             connection.rollback()
@@ -202,6 +207,16 @@ class Store:
             yield connection
 
 
+def _prepare(engine: Engine) -> None:
+    """Give an empty database its tables; raise StorageError for any other schema than the code's."""
+    with operation_errors(), engine.connect() as connection:
+        if is_current(connection):
+            return
+    from actors.persistence import schema
+
+    schema.prepare(engine)
+
+
 def _next_epoch(connection: Connection) -> int:
     table = tables.writer
     if connection.execute(update(table).values(epoch=table.c.epoch + 1)).rowcount == 0:
@@ -214,6 +229,8 @@ def upgrade_database(url: str, now_ms: Clock, wait_seconds: float = WAIT_SECONDS
 
     Raises StorageError when it is newer than the code, OperationError when an engine is running.
     """
+    from actors.persistence import schema
+
     engine = open_engine(url)
     lock = acquire(engine, now_ms(), wait_seconds)
     try:

@@ -105,13 +105,13 @@ def test_open_position_has_empty_exit_columns(tmp_path: Path) -> None:
 
 def test_trades_stand_by_entry_time_then_in_the_order_of_the_settings(tmp_path: Path) -> None:
     account = Account(rules_with((ETH, BTC)))
-    for buys in ({"BTC": "BUY", "ETH": "BUY"}, {"BTC": "SELL"}, {"BTC": "BUY"}, {"ETH": "SELL"}, {}):
+    for buys in ({"BTC": "BUY", "ETH": "BUY"}, {"ETH": "SELL"}, {"ETH": "BUY"}, {"BTC": "SELL"}, {}):
         account.hour({ETH: 1_000, BTC: 1_000}, **buys)
     rows = [
         (row["entry_time"][11:13], row["symbol"], row["exit_reason"])
         for row in trades(written(tmp_path, account))
     ]
-    assert rows == [("01", ETH, "signal"), ("01", BTC, "signal"), ("03", BTC, "open")]
+    assert rows == [("01", ETH, "signal"), ("01", BTC, "signal"), ("03", ETH, "open")]
 
 
 def test_equity_file_is_exact_with_its_drawdown(tmp_path: Path) -> None:

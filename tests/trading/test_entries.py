@@ -22,17 +22,21 @@ XRP = "XRP/USDT"
 
 
 @given(
-    percent=st.integers(1, WHOLE),
+    percent=st.integers(1, 100).map(lambda whole: whole * PERCENT) | st.integers(1, WHOLE),
     costs=st.builds(Costs, st.integers(0, 10 * PERCENT), st.integers(0, 10 * PERCENT)),
     price=st.integers(1, 10**7),
-    cash=st.integers(0, 10**14),
-    held=st.integers(0, 10**14),
-    reserved=st.integers(0, 10**14),
+    free_lots=st.integers(0, 10**5),
+    reserved_lots=st.integers(0, 10**5),
+    held_lots=st.integers(0, 10**5),
+    more=st.integers(-2, 2),
 )
 def test_size_of_any_entry_is_the_largest_that_cash_and_share_allow(
-    percent: int, costs: Costs, price: int, cash: int, held: int, reserved: int
+    percent: int, costs: Costs, price: int, free_lots: int, reserved_lots: int, held_lots: int, more: int
 ) -> None:
     rules = rules_with((BTC, ETH), costs, position_size_percent=percent)
+    cost = rules.markets[0].notional(price, 1)
+    reserved, held = reserved_lots * cost, held_lots * cost
+    cash = reserved + free_lots * cost + more
     state = Engine.start(RunStarted(rules, START_MS, START_MS)).state
     state.cash, state.equity = cash, cash + held
     account = Account(rules_with((BTC, ETH)))

@@ -74,6 +74,10 @@ def test_grid_of_any_spans_gives_each_candle_once_in_any_chunks(
     grid = CandleGrid(histories)
     middle = min(split, grid.height)
     events = grid.closed(0, middle) + grid.closed(middle, grid.height)
+    seen_before = {BTC: Holes(), ETH: Holes()}
+    for made in (made for event in events[:middle] for made in event.candles):
+        seen_before[made.symbol].see(made.filled, 1)
+    assert grid.holes_before(middle, 1) == seen_before
     for place, each in enumerate((first, moved)):
         symbol = (BTC, ETH)[place]
         seen = {e.open_time_ms: c for e in events for c in e.candles if c.symbol == symbol}

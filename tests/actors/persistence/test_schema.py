@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, inspect, text
 
-from actors.persistence import schema
+from actors.persistence import schema, version
 from actors.persistence.engine_url import NoDatabaseYet, open_engine
 from actors.persistence.reader import Reader
 from actors.persistence.store import Store, upgrade_database
@@ -139,3 +139,7 @@ def test_database_of_something_else_is_refused_and_left_alone(empty_url: str) ->
             start(empty_url, lambda: NOW_MS)
     assert inspect(other).get_table_names() == ["recipes"]
     other.dispose()
+
+
+def test_version_told_without_alembic_is_the_newest_migration() -> None:
+    assert version.HEAD == schema.head()
