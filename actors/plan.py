@@ -27,12 +27,13 @@ class Plan(Struct, frozen=True):
 def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callable[[], None]]:
     """For each actor's name, what makes it unless it is there.
 
-    Their classes are imported when they are made: who only looks after actors stays small.
+    Who takes longest to start comes first. Their classes are imported when they are made: who only
+    looks after actors stays small.
     """
     return {
+        **{refs.strategy_name(spec.name): _maker(plan, spec) for spec in strategies},
         refs.PERSISTENCE: lambda: _persistence(plan),
         refs.MARKET_DATA: lambda: spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed),
-        **{refs.strategy_name(spec.name): _maker(plan, spec) for spec in strategies},
         refs.RISK: lambda: _risk(plan),
         refs.EXECUTION: _execution,
     }

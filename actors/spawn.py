@@ -10,8 +10,6 @@ from trading.errors import AutotraderError, OperationError
 
 NAMESPACE = "autotrader"
 OBJECT_STORE_BYTES = 80_000_000
-# As many worker processes as Ray starts ahead of the first question.
-ACTORS_AT_START = 7
 
 _LEFT_OUT = ("start_monitor", "start_log_monitor", "start_api_server")
 
@@ -46,7 +44,6 @@ def start_ray(address: str | None = None) -> None:
                 address="local",
                 _node_ip_address="127.0.0.1",
                 object_store_memory=OBJECT_STORE_BYTES,
-                num_cpus=ACTORS_AT_START,
                 **common,
             )
     else:

@@ -16,6 +16,8 @@ from trading.errors import SettingsError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+SQLITE = "sqlite:///"
+
 
 def load_with_changes(config: Path | None = None, overrides: Sequence[str] = ()) -> LoadedSettings:
     """The effective settings of this installation, those changed at run time included."""
@@ -25,11 +27,9 @@ def load_with_changes(config: Path | None = None, overrides: Sequence[str] = ())
 
 def stored_changes(url: str) -> dict[str, str]:
     """The changed settings as JSON texts by key; none where there is no database yet."""
-    from actors.persistence.engine_url import NoDatabaseYet, is_sqlite, parse_url, sqlite_file
-
-    parsed = parse_url(url)
-    if is_sqlite(parsed) and not sqlite_file(parsed).exists():
+    if url.startswith(SQLITE) and not Path(url.removeprefix(SQLITE)).expanduser().exists():
         return {}
+    from actors.persistence.engine_url import NoDatabaseYet
     from actors.persistence.reader import Reader
 
     try:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, insert, select, update
 
 from actors.persistence import log, settings_changes, tables
-from actors.persistence.engine_url import open_engine, operation_errors
+from actors.persistence.engine_url import open_engine, operation_errors, use_wal
 from actors.persistence.lock import WAIT_SECONDS, WriterLock, acquire
 from actors.persistence.projection import Projection, newest_day
 from actors.persistence.runs import (
@@ -28,7 +28,7 @@ from actors.persistence.stored_journal import (
     write_entries,
     write_snapshot,
 )
-from actors.persistence.version import is_current
+from actors.persistence.version import create_tables, is_current
 from trading import engine as trading_engine
 from trading.errors import OperationError
 from trading.events import RunStarted
@@ -209,9 +209,13 @@ class Store:
 
 def _prepare(engine: Engine) -> None:
     """Give an empty database its tables; raise StorageError for any other schema than the code's."""
-    with operation_errors(), engine.connect() as connection:
+    with operation_errors(), engine.begin() as connection:
         if is_current(connection):
             return
+        created = create_tables(connection)
+    if created:
+        use_wal(engine)
+        return
     from actors.persistence import schema
 
     schema.prepare(engine)

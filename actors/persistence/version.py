@@ -1,13 +1,26 @@
-"""Which schema a database has, told without loading Alembic: the usual case must be quick."""
+"""The usual cases of a database's schema, without loading Alembic: it is current, or it is empty."""
 
-from sqlalchemy import ColumnClause, Connection, column, inspect, select, table
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
+
+from actors.persistence.tables import metadata
 
 HEAD = "0001"
+# Alembic's own table, as it makes it.
+_VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 
 
 def is_current(connection: Connection) -> bool:
     """Whether the schema is the one that this code wants; `schema` says what is wrong otherwise."""
-    if not inspect(connection).has_table("alembic_version"):
+    if not inspect(connection).has_table(_VERSION.name):
         return False
-    version: ColumnClause[str] = column("version_num")
-    return list(connection.scalars(select(version).select_from(table("alembic_version", version)))) == [HEAD]
+    return list(connection.scalars(select(_VERSION.c.version_num))) == [HEAD]
+
+
+def create_tables(connection: Connection) -> bool:
+    """Give an empty database all tables, as the migrations would; whether it was empty."""
+    if inspect(connection).get_table_names():
+        return False
+    metadata.create_all(connection)
+    _VERSION.create(connection)
+    connection.execute(insert(_VERSION).values(version_num=HEAD))
+    return True
