@@ -142,4 +142,4 @@ def test_database_of_something_else_is_refused_and_left_alone(empty_url: str) ->
 
 
 def test_version_told_without_alembic_is_the_newest_migration() -> None:
-    assert version.HEAD == schema.head()
+    assert schema.head() == version.HEAD
