@@ -141,9 +141,11 @@ class _Live:
 
 def status_line(state: EngineState, progress: Progress) -> str:
     """Candle, outcomes, positions and equity in one line."""
+    if state.open_time_ms < 0:
+        return "waiting for the first candle"
     votes = ", ".join(_outcome_words(decision) for decision in _outcomes(progress))
     return (
-        f"{iso(max(0, state.open_time_ms))}  {votes or 'no vote yet'}  "
+        f"{_newest(state)}  {votes or 'no vote yet'}  "
         f"{_positions_words(state) or 'flat'}  equity {_money(state, state.equity)} {state.rules.quote}"
         f"{_switches_words(state)}  ({progress.candles} candles)"
     )
@@ -170,7 +172,7 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
     table.add_section()
     table.add_row(
         "equity",
-        iso(max(0, state.open_time_ms)),
+        _newest(state),
         _money(state, state.equity),
         "",
         _switches_words(state).strip(),
@@ -181,7 +183,7 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
 
 def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None) -> list[str]:
     symbol = state.symbols[market.symbol]
-    cells = [market.symbol, iso(max(0, state.open_time_ms)), f"{market.price(symbol.last_close):,}"]
+    cells = [market.symbol, _newest(state), f"{market.price(symbol.last_close):,}"]
     cells.append(
         f"{_outcome_words(decided, named=False)}\n{votes_text(decided.outcome.votes)}" if decided else "-"
     )
@@ -217,6 +219,10 @@ def _switches_words(state: EngineState) -> str:
     on = [("KILLED", state.killed), ("PAUSED", state.paused), ("day's loss limit", state.day_blocked)]
     words = ", ".join(word for word, is_on in on if is_on)
     return f"  [{words}]" if words else ""
+
+
+def _newest(state: EngineState) -> str:
+    return iso(state.open_time_ms) if state.open_time_ms >= 0 else "-"
 
 
 def _money(state: EngineState, units: int) -> str:

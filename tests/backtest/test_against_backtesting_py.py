@@ -4,6 +4,7 @@ No costs, no gaps, tick and lot 1e-8, small size, SMA 20/50, stop 5 %.
 """
 
 from decimal import Decimal
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 
 from tests.backtest.backtesting_library import LibraryTrade, cross_sides, library_trades
 from tests.data import shared_file
-from tests.oracle.simulate import simulate
+from tests.support.replays import backtested
+from trading.orders import Reason
+from trading.settings import parse_settings
 
 HOUR_MS = 3_600_000
 FAST, SLOW, STOP = 20, 50, Decimal(5)
-FINE = (Decimal("0.00000001"), Decimal("0.00000001"), Decimal(1))
+FINE = Decimal("0.00000001")
+SYMBOL = "BTC/USDT"
 
 Rows = list[dict[str, Any]]
 
@@ -45,52 +49,53 @@ def wild_rows(seed: int, hours: int = 1500) -> Rows:
         low = min(opened, closed) - random.randint(0, opened // 50)
         four = zip(("open", "high", "low", "close"), (opened, high, low, closed), strict=True)
         prices = {name: Decimal(cents) / 100 for name, cents in four}
-        rows.append({"time_ms": i * HOUR_MS, "filled": False, "volume": Decimal(1)} | prices)
+        rows.append({"time_ms": (400_000 + i) * HOUR_MS, "filled": False, "volume": Decimal(1)} | prices)
         price = closed
     return rows
 
 
-def oracle_trades(rows: Rows, sides: list[str]) -> list[LibraryTrade]:
-    """The closed trades of the oracle on the same candles and sides."""
-    said = zip(rows, sides, strict=True)
-    signals = {("v", "A", row["time_ms"]): (side, Decimal(100)) for row, side in said if side != "HOLD"}
-    voter = {"name": "v", "weight": 1, "enabled": True, "valid_candles": 1, "warmup_candles": 1}
-    settings = {
-        "initial_capital": Decimal(10_000),
-        "timeframe_ms": HOUR_MS,
-        "markets": {"A": FINE},
-        "strategies": [voter],
-        "fee_percent": Decimal(0),
-        "slippage_percent": Decimal(0),
-        "stop_loss_percent": STOP,
-    }
+def product_trades(rows: Rows, fast: int, slow: int, folder: Path) -> list[LibraryTrade]:
+    """The closed trades of a backtest by the product on the same candles."""
+    path = folder / "candles.parquet"
+    columns = ("open", "high", "low", "close", "volume")
+    pl.DataFrame(
+        {"timestamp": [row["time_ms"] for row in rows]}
+        | {name: [float(row[name]) for row in rows] for name in columns}
+    ).write_parquet(path)
+    settings = parse_settings(
+        {
+            "market": {SYMBOL: {"tick": FINE, "lot": FINE}},
+            "costs": {"fee_percent": 0, "slippage_percent": 0},
+            "risk": {"stop_loss_percent": STOP},
+            "strategies": [{"name": "cross", "type": "sma_cross", "params": {"fast": fast, "slow": slow}}],
+        }
+    )
     return [
         LibraryTrade(
-            t["entry_time"],
-            float(t["entry_price"]),
-            t["exit_time"],
-            float(t["exit_price"]),
-            t["exit_reason"] == "stop",
+            trade.entry_time_ms,
+            float(FINE * trade.entry_price),
+            trade.exit_time_ms,
+            float(FINE * trade.exit_price),
+            trade.exit_reason is Reason.STOP,
         )
-        for t in simulate({"A": rows}, signals, settings).trades
-        if t["exit_reason"] != "open"
+        for trade in backtested(settings, {SYMBOL: path}).records.trades
     ]
 
 
 @pytest.mark.parametrize("first", ["2018-07-05 00:00", "2020-03-05 00:00", "2021-05-01 00:00"])
-def test_trades_on_hourly_candles_are_the_library_s(first: str) -> None:
+def test_trades_on_hourly_candles_are_the_library_s(first: str, tmp_path: Path) -> None:
     rows = hourly_rows(first, 1200)
     sides = cross_sides([row["close"] for row in rows], FAST, SLOW)
     expected = library_trades(rows, sides, STOP)
     assert len(expected) > 10
-    assert oracle_trades(rows, sides) == expected
+    assert product_trades(rows, FAST, SLOW, tmp_path) == expected
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_trades_on_a_wild_market_with_many_stops_are_the_library_s(seed: int) -> None:
+def test_trades_on_a_wild_market_with_many_stops_are_the_library_s(seed: int, tmp_path: Path) -> None:
     rows = wild_rows(seed)
     sides = cross_sides([row["close"] for row in rows], 3, 8)
     expected = library_trades(rows, sides, STOP)
     assert sum(trade.stopped for trade in expected) > 10
     assert sum(not trade.stopped for trade in expected) > 10
-    assert oracle_trades(rows, sides) == expected
+    assert product_trades(rows, 3, 8, tmp_path) == expected
