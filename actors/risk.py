@@ -90,6 +90,7 @@ class Risk:
         self._finished = False
         self._failure = ""
         self._count = 0
+        self._voted_ms = -1
         self._latest: list[AnyDecision] = []
         self._waits_for: tuple[str, float] | None = None
 
@@ -142,6 +143,8 @@ class Risk:
     async def _run(self) -> None:
         try:
             engine = await self._recover()
+            if engine.state.voted_ms < engine.state.open_time_ms:
+                await self._vote(engine)
             while await self._next_open_time(engine):
                 pass
             await self._finish(engine)
@@ -169,10 +172,9 @@ class Risk:
             )
             self._handle(engine, change)
             await self._writer.flush()
-        started = recovered.started
-        after_ms = max(state.open_time_ms, started.first_open_ms - state.rules.timeframe_ms)
-        self._candles = RunAhead(self._ask_market, after_ms, BATCH)
-        self._after_ms = after_ms
+        before_ms = recovered.started.first_open_ms - state.rules.timeframe_ms
+        self._candles = RunAhead(self._ask_market, max(state.open_time_ms, before_ms), BATCH)
+        self._voted_ms = max(state.voted_ms, before_ms)
         self._seat_voters(engine)
         self._engine = engine
         return engine
@@ -187,12 +189,21 @@ class Risk:
         async with self._lock:
             await self._execute(engine, closed)
             self._handle(engine, closed)
-            self._after_ms = closed.open_time_ms
-            self._latest = self._handle(engine, await self._collect(closed.open_time_ms))
-            if any(isinstance(decision, OrderIntended) for decision in self._latest):
-                await self._writer.flush()
+            await self._vote(engine)
             self._count += 1
         return True
+
+    async def _vote(self, engine: Engine) -> None:
+        """Let the strategies vote on the newest open time; what is to be sent waits for its commit.
+
+        After a crash between the candles and their vote, this is where a run goes on.
+        """
+        assert self._writer is not None
+        open_time_ms = engine.state.open_time_ms
+        self._latest = self._handle(engine, await self._collect(open_time_ms))
+        self._voted_ms = open_time_ms
+        if any(isinstance(decision, OrderIntended) for decision in self._latest):
+            await self._writer.flush()
 
     async def _finish(self, engine: Engine) -> None:
         assert self._writer is not None
@@ -266,7 +277,7 @@ class Risk:
         for name in set(self._voters) - set(enabled):
             self._voters.pop(name).close()
         self._voters = {
-            name: self._voters.get(name) or RunAhead(self._ask_strategy(name), self._after_ms, BATCH)
+            name: self._voters.get(name) or RunAhead(self._ask_strategy(name), self._voted_ms, BATCH)
             for name in enabled
         }
 
