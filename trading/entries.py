@@ -10,6 +10,7 @@ from trading.protection import stop_under
 from trading.rules import WHOLE
 from trading.signals import Side
 from trading.state import EngineState, SymbolState
+from trading.timeframe import iso
 from trading.vote import Vote
 
 MINUTE_MS = 60_000
@@ -22,21 +23,21 @@ def judge_entry(
     votes: tuple[Vote, ...],
 ) -> Verdict:
     """Size a BUY decided at the close of the newest candle and test it against every limit."""
-    refusal = _blocked(state, symbol)
-    if refusal is not None:
-        return Refused(refusal)
     rules = state.rules
     market = markets[symbol.symbol]
     price = bought_at(symbol.last_close, rules.costs.slippage_percent)
     lots = sized(state, market, price)
-    refusal = _over_limit(state, symbol, market, markets, lots)
     decided_ms = state.open_time_ms + rules.timeframe_ms
-    if refusal is None and _rate_reached(state, decided_ms):
-        refusal = Refusal.MAX_ORDERS_PER_MINUTE
-    if refusal is None and _too_small(state, market, price, lots):
-        refusal = Refusal.MIN_NOTIONAL
-    if refusal is not None:
-        return Refused(refusal)
+    refused = (
+        _blocked(state)
+        or _stale(state, symbol)
+        or _in_cooldown(state, symbol)
+        or _over_limit(state, symbol, market, markets, lots)
+        or _rate_reached(state, decided_ms)
+        or _too_small(state, market, price, lots)
+    )
+    if refused is not None:
+        return refused
     notional = market.notional(price, lots)
     return Approved(
         Order(
@@ -66,17 +67,28 @@ def longest_warmup(state: EngineState) -> int:
     return max((seat.warmup_candles for seat in state.rules.seats if seat.enabled), default=0)
 
 
-def _blocked(state: EngineState, symbol: SymbolState) -> Refusal | None:
+def _blocked(state: EngineState) -> Refused | None:
     if state.paused:
-        return Refusal.PAUSED
+        return Refused(Refusal.PAUSED, "until an operator resumes")
     if state.killed:
-        return Refusal.KILLED
+        return Refused(Refusal.KILLED, state.killed)
     if state.day_blocked:
-        return Refusal.DAILY_LOSS
-    if not symbol.real or symbol.holes.recovering(longest_warmup(state)):
-        return Refusal.STALE
-    if state.open_time_ms < symbol.cooldown_until_ms:
-        return Refusal.COOLDOWN
+        return Refused(Refusal.DAILY_LOSS, f"until {iso(state.day_end_ms)}")
+    return None
+
+
+def _in_cooldown(state: EngineState, symbol: SymbolState) -> Refused | None:
+    if state.open_time_ms >= symbol.cooldown_until_ms:
+        return None
+    return Refused(Refusal.COOLDOWN, f"until the candle of {iso(symbol.cooldown_until_ms)}")
+
+
+def _stale(state: EngineState, symbol: SymbolState) -> Refused | None:
+    if not symbol.real:
+        return Refused(Refusal.STALE, "nobody traded in this candle")
+    closed, needed = symbol.holes.real_since, longest_warmup(state)
+    if symbol.holes.recovering(needed):
+        return Refused(Refusal.STALE, f"{closed} of {needed} candles have closed since a long hole")
     return None
 
 
@@ -97,24 +109,38 @@ def _over_limit(
     market: MarketUnits,
     markets: Mapping[str, MarketUnits],
     lots: int,
-) -> Refusal | None:
+) -> Refused | None:
     count, worth = committed(state, markets)
-    if count >= state.rules.limits.max_open_positions:
-        return Refusal.MAX_OPEN_POSITIONS
+    most = state.rules.limits.max_open_positions
+    if count >= most:
+        return Refused(Refusal.MAX_OPEN_POSITIONS, f"{count} of {most} are taken")
     exposure = worth + market.notional(symbol.last_close, lots)
     if exposure * WHOLE > state.rules.limits.max_exposure_percent * state.equity:
-        return Refusal.MAX_EXPOSURE
+        return Refused(Refusal.MAX_EXPOSURE, f"it would be {_percent(exposure, state.equity)} % of equity")
     return None
 
 
-def _rate_reached(state: EngineState, now_ms: int) -> bool:
+def _rate_reached(state: EngineState, now_ms: int) -> Refused | None:
     state.entries_ms = [sent for sent in state.entries_ms if sent > now_ms - MINUTE_MS]
-    return len(state.entries_ms) >= state.rules.limits.max_orders_per_minute
+    sent, most = len(state.entries_ms), state.rules.limits.max_orders_per_minute
+    if sent < most:
+        return None
+    return Refused(Refusal.MAX_ORDERS_PER_MINUTE, f"{sent} were sent in the last 60 s")
 
 
-def _too_small(state: EngineState, market: MarketUnits, price: int, lots: int) -> bool:
+def _too_small(state: EngineState, market: MarketUnits, price: int, lots: int) -> Refused | None:
     """Whether the notional is under a minimum at the sizing price, or at the stop under it."""
     minimum = max(market.min_notional, state.rules.limits.min_order_notional)
     percent = state.rules.limits.stop_loss_percent
-    lowest = stop_under(price, 1, percent) if percent else price
-    return lots == 0 or market.notional(lowest, lots) < minimum
+    lowest = market.notional(stop_under(price, 1, percent) if percent else price, lots)
+    if lots and lowest >= minimum:
+        return None
+    unit = 10**state.rules.quote_decimals
+    return Refused(
+        Refusal.MIN_NOTIONAL,
+        f"{lowest / unit:.8g} {state.rules.quote} at the stop, at least {minimum / unit:.8g}",
+    )
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.2f}" if whole > 0 else "over 100"
