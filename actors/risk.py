@@ -7,6 +7,7 @@ engine, ask for the open time after the last one, go on.
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -23,7 +24,7 @@ from actors.ports import (
     VenuePort,
 )
 from actors.run_ahead import LOST_PAUSE_SECONDS, RunAhead
-from trading.decisions import AnyDecision, OrderIntended
+from trading.decisions import AnyDecision, OrderIntended, TradeClosed
 from trading.engine import Engine
 from trading.errors import AutotraderError, OperationError
 from trading.events import (
@@ -35,19 +36,22 @@ from trading.events import (
     SignalsCollected,
 )
 from trading.journal import Entry, replay, restore, snapshot
+from trading.ledger import Trade
 from trading.open_time import moments_of, reported, venue_orders
 from trading.rules import Rules
 from trading.signals import Signal
 from trading.timeframe import iso
 
 BATCH = 250
+SHOWN_TRADES = 5
 
 Answered = TypeVar("Answered")
 
 
 class Progress(Struct, frozen=True):
     """Where the risk actor stands, for whoever watches: `state` is a snapshot of the engine, `latest`
-    what was decided at the newest close."""
+    what was decided at the newest close, `trades` the newest trades closed since it started, of
+    `trades_closed` in all."""
 
     running: bool
     finished: bool
@@ -57,6 +61,8 @@ class Progress(Struct, frozen=True):
     stored: int
     state: bytes
     latest: tuple[AnyDecision, ...]
+    trades: tuple[Trade, ...] = ()
+    trades_closed: int = 0
 
 
 class Risk:
@@ -92,6 +98,8 @@ class Risk:
         self._count = 0
         self._voted_ms = -1
         self._latest: list[AnyDecision] = []
+        self._trades: deque[Trade] = deque(maxlen=SHOWN_TRADES)
+        self._trades_closed = 0
         self._waits_for: tuple[str, float] | None = None
 
     async def ensure_running(self) -> None:
@@ -111,6 +119,8 @@ class Risk:
             stored=self._writer.stored if self._writer else 0,
             state=snapshot(engine.state) if engine else b"",
             latest=tuple(self._latest),
+            trades=tuple(self._trades),
+            trades_closed=self._trades_closed,
         )
 
     async def health(self) -> Health:
@@ -233,6 +243,10 @@ class Risk:
         assert self._writer is not None
         before = engine.state.sequence
         decisions = engine.handle(event)
+        for decision in decisions:
+            if isinstance(decision, TradeClosed):
+                self._trades.append(decision.trade)
+                self._trades_closed += 1
         self._writer.add(Entry(before + 1, event, tuple(decisions)))
         return decisions
 

@@ -16,6 +16,7 @@ from backtest.results import run_result, write_results
 from cli.run_plans import Planned
 from trading.decisions import OutcomeDecided
 from trading.errors import OperationError
+from trading.ledger import Trade
 from trading.market import MarketUnits
 from trading.state import EngineState
 from trading.timeframe import iso
@@ -95,6 +96,7 @@ class _Lines:
         self._planned = planned
         self._held: dict[str, int] = {}
         self._said_at = 0.0
+        self._trades_said = 0
 
     def __enter__(self) -> "_Lines":
         return self
@@ -107,6 +109,9 @@ class _Lines:
         state = state_of(progress)
         if state is None:
             return
+        for trade in _new(progress, self._trades_said):
+            print(trade_line(state, trade), flush=True)
+        self._trades_said = progress.trades_closed
         held = {position.symbol: position.amount for position in state.positions()}
         due = seconds - self._said_at >= LINE_SECONDS
         if held != self._held or due or progress.finished:
@@ -158,7 +163,13 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
     rate = progress.candles / seconds if seconds else 0.0
     table = Table(
         title=planned.title,
-        caption=f"{progress.candles:,} candles, {rate:,.0f} a second; Ctrl-C stops, the same command goes on",
+        caption="\n".join(
+            [
+                *(trade_line(state, trade) for trade in progress.trades),
+                f"{progress.candles:,} candles, {rate:,.1f} a second, {progress.trades_closed} trades; "
+                "Ctrl-C stops, the same command goes on",
+            ]
+        ),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -179,6 +190,24 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
         f"{change:+.2f} %",
     )
     return table
+
+
+def _new(progress: Progress, said: int) -> tuple[Trade, ...]:
+    """The trades that closed after so many were shown."""
+    unseen = progress.trades_closed - said
+    return progress.trades[-unseen:] if unseen > 0 else ()
+
+
+def trade_line(state: EngineState, trade: Trade) -> str:
+    """A closed trade in one line."""
+    market = next(market for market in state.rules.markets if market.symbol == trade.symbol)
+    profit = f"{_money(state, trade.realized_profit)} {state.rules.quote}"
+    percent = 100 * trade.realized_profit / trade.entry_notional
+    return (
+        f"{iso(trade.exit_time_ms)}  sold {market.amount(trade.amount)} {trade.symbol} at "
+        f"{market.price(trade.exit_price)}, bought at {market.price(trade.entry_price)} "
+        f"({trade.exit_reason}): {profit}, {percent:+.2f} %"
+    )
 
 
 def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None) -> list[str]:
