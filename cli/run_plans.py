@@ -18,7 +18,7 @@ from cli.backtest import effective_settings
 from cli.clock import now_ms
 from cli.inputs import made_strategies, symbol_files
 from trading.date_range import select_range
-from trading.errors import InputError
+from trading.errors import InputError, StorageError
 from trading.events import RunStarted
 from trading.exact_settings import rules_of
 from trading.grid import CandleGrid
@@ -126,12 +126,18 @@ def _specs(settings: Settings) -> tuple[StrategySpec, ...]:
 
 
 def _begin(url: str, setup: RunSetup, started: RunStarted) -> Run:
-    """The stored run that goes on, or a new one."""
+    """The stored run that goes on, or a new one. Raises StorageError for one on other candles."""
     store = Store.open(url, now_ms)
     try:
-        return store.begin(setup, started)
+        run = store.begin(setup, started)
     finally:
         store.close()
+    if run.source != setup.source:
+        raise StorageError(
+            f"feed: the account in this database trades {run.source!r}, the settings say {setup.source!r}; "
+            "set it back, or archive the account with `autotrader paper reset`"
+        )
+    return run
 
 
 def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, force: bool) -> Run:
