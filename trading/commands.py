@@ -4,10 +4,8 @@ Each returns the decisions that follow; a command that cannot be done raises Inp
 nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -31,48 +29,46 @@ from trading.exits import flatten, flatten_symbol
 from trading.orders import Reason
 from trading.rules import Seat
 from trading.signals import MILLIONTHS
-
-if TYPE_CHECKING:
-    from trading.engine import Engine
+from trading.state import EngineState
+from trading.switches import throw_kill_switch
 
 
 def _done(command: Command, text: str) -> Noticed:
     return Noticed(Level.INFO, type(command).__name__, f"{text} (by {command.by})")
 
 
-def _pause(engine: Engine, command: Pause) -> list[AnyDecision]:
-    engine.state.paused = True
+def _pause(state: EngineState, command: Pause) -> list[AnyDecision]:
+    state.paused = True
     return [_done(command, "paused: no entries; exits and stops go on")]
 
 
-def _resume(engine: Engine, command: Resume) -> list[AnyDecision]:
-    engine.state.paused = False
+def _resume(state: EngineState, command: Resume) -> list[AnyDecision]:
+    state.paused = False
     return [_done(command, "resumed")]
 
 
-def _close_all(engine: Engine, command: CloseAll) -> list[AnyDecision]:
-    sold = flatten(engine.state, Reason.CLOSE_ALL)
+def _close_all(state: EngineState, command: CloseAll) -> list[AnyDecision]:
+    sold = flatten(state, Reason.CLOSE_ALL)
     return [_done(command, "closing every position"), *sold]
 
 
-def _close_position(engine: Engine, command: ClosePosition) -> list[AnyDecision]:
-    symbol = engine.state.symbols.get(command.symbol)
+def _close_position(state: EngineState, command: ClosePosition) -> list[AnyDecision]:
+    symbol = state.symbols.get(command.symbol)
     if symbol is None:
         raise InputError(
-            f"symbol: {command.symbol!r} is not traded; {suggestion(command.symbol, engine.state.symbols)}"
+            f"symbol: {command.symbol!r} is not traded; {suggestion(command.symbol, state.symbols)}"
         )
     if symbol.position is None and symbol.entry is None:
         raise InputError(f"symbol: {command.symbol!r} has neither a position nor a waiting order to close")
-    sold = flatten_symbol(engine.state, symbol, Reason.CLOSE_ALL)
+    sold = flatten_symbol(state, symbol, Reason.CLOSE_ALL)
     return [_done(command, f"closing {command.symbol}"), *sold]
 
 
-def _kill(engine: Engine, command: Kill) -> list[AnyDecision]:
-    return engine.kill(f"{command.why} (by {command.by})")
+def _kill(state: EngineState, command: Kill) -> list[AnyDecision]:
+    return throw_kill_switch(state, f"{command.why} (by {command.by})")
 
 
-def _reset_kill(engine: Engine, command: ResetKill) -> list[AnyDecision]:
-    state = engine.state
+def _reset_kill(state: EngineState, command: ResetKill) -> list[AnyDecision]:
     if not state.killed:
         raise InputError("the kill switch is not thrown: there is nothing to reset")
     if not state.flat():
@@ -86,39 +82,39 @@ def _reset_kill(engine: Engine, command: ResetKill) -> list[AnyDecision]:
     return [_done(command, f"the kill switch is reset: {command.why}")]
 
 
-def _change_limits(engine: Engine, command: ChangeLimits) -> list[AnyDecision]:
-    engine.state.rules = replace(engine.state.rules, limits=command.limits)
+def _change_limits(state: EngineState, command: ChangeLimits) -> list[AnyDecision]:
+    state.rules = replace(state.rules, limits=command.limits)
     return [_done(command, "limits changed")]
 
 
-def _change_rules(engine: Engine, command: ChangeRules) -> list[AnyDecision]:
-    kept, new = engine.state.rules, command.rules
+def _change_rules(state: EngineState, command: ChangeRules) -> list[AnyDecision]:
+    kept, new = state.rules, command.rules
     fixed = ("quote", "quote_decimals", "initial_capital", "timeframe_ms", "markets")
     for field in fixed:
         if getattr(kept, field) != getattr(new, field):
             raise InputError(f"{field}: it cannot change within a run")
-    engine.state.rules = new
-    _forget_absent(engine)
+    state.rules = new
+    _forget_absent(state)
     return [_done(command, "settings changed")]
 
 
-def _add_strategy(engine: Engine, command: AddStrategy) -> list[AnyDecision]:
-    if any(seat.name == command.seat.name for seat in engine.state.rules.seats):
+def _add_strategy(state: EngineState, command: AddStrategy) -> list[AnyDecision]:
+    if any(seat.name == command.seat.name for seat in state.rules.seats):
         raise InputError(f"name: a strategy {command.seat.name!r} exists already")
     _check_weight(command.seat.weight)
-    _seat_all(engine, (*engine.state.rules.seats, command.seat))
+    _seat_all(state, (*state.rules.seats, command.seat))
     return [_done(command, f"strategy {command.seat.name} added")]
 
 
-def _remove_strategy(engine: Engine, command: RemoveStrategy) -> list[AnyDecision]:
-    gone = _seat(engine, command.name)
-    _seat_all(engine, tuple(seat for seat in engine.state.rules.seats if seat is not gone))
-    _forget_absent(engine)
+def _remove_strategy(state: EngineState, command: RemoveStrategy) -> list[AnyDecision]:
+    gone = _seat(state, command.name)
+    _seat_all(state, tuple(seat for seat in state.rules.seats if seat is not gone))
+    _forget_absent(state)
     return [_done(command, f"strategy {command.name} removed")]
 
 
-def _change_strategy(engine: Engine, command: ChangeStrategy) -> list[AnyDecision]:
-    seat = _seat(engine, command.name)
+def _change_strategy(state: EngineState, command: ChangeStrategy) -> list[AnyDecision]:
+    seat = _seat(state, command.name)
     if command.weight is not None:
         _check_weight(command.weight)
     changed = replace(
@@ -126,13 +122,13 @@ def _change_strategy(engine: Engine, command: ChangeStrategy) -> list[AnyDecisio
         enabled=seat.enabled if command.enabled is None else command.enabled,
         weight=seat.weight if command.weight is None else command.weight,
     )
-    seats = engine.state.rules.seats
-    _seat_all(engine, tuple(changed if each is seat else each for each in seats))
+    seats = state.rules.seats
+    _seat_all(state, tuple(changed if each is seat else each for each in seats))
     return [_done(command, f"strategy {command.name} changed")]
 
 
-def _seat(engine: Engine, name: str) -> Seat:
-    seats = {seat.name: seat for seat in engine.state.rules.seats}
+def _seat(state: EngineState, name: str) -> Seat:
+    seats = {seat.name: seat for seat in state.rules.seats}
     if name not in seats:
         raise InputError(f"name: there is no strategy {name!r}; {suggestion(name, seats)}")
     return seats[name]
@@ -143,18 +139,18 @@ def _check_weight(millionths: int) -> None:
         raise InputError(f"weight: {millionths / MILLIONTHS:g} is negative; at least 0 is allowed")
 
 
-def _seat_all(engine: Engine, seats: tuple[Seat, ...]) -> None:
-    engine.state.rules = replace(engine.state.rules, seats=seats)
+def _seat_all(state: EngineState, seats: tuple[Seat, ...]) -> None:
+    state.rules = replace(state.rules, seats=seats)
 
 
-def _forget_absent(engine: Engine) -> None:
+def _forget_absent(state: EngineState) -> None:
     """Drop the signals of strategies that have no seat any more."""
-    names = {seat.name for seat in engine.state.rules.seats}
-    for symbol in engine.state.symbols.values():
+    names = {seat.name for seat in state.rules.seats}
+    for symbol in state.symbols.values():
         symbol.signals = {name: said for name, said in symbol.signals.items() if name in names}
 
 
-COMMANDS: dict[type[Command], Callable[[Engine, Any], list[AnyDecision]]] = {
+COMMANDS: dict[type[Command], Callable[[EngineState, Any], list[AnyDecision]]] = {
     Pause: _pause,
     Resume: _resume,
     CloseAll: _close_all,

@@ -33,13 +33,20 @@ from trading.events import (
     SignalsCollected,
     VenueReported,
 )
-from trading.exits import exit_position, flatten
+from trading.exits import exit_position
 from trading.ledger import closed, opened, raise_stop
 from trading.orders import Ending, Fill, Reason
 from trading.signals import Side
 from trading.simulated_venue import Working
 from trading.state import EngineState, SymbolState, first_state
-from trading.switches import block_on_day_loss, kill_reason, loss_warnings, roll_day, room_warnings
+from trading.switches import (
+    block_on_day_loss,
+    kill_reason,
+    loss_warnings,
+    roll_day,
+    room_warnings,
+    throw_kill_switch,
+)
 from trading.vote import Outcome, tally
 
 
@@ -98,7 +105,7 @@ class Engine:
             decisions += loss_warnings(state)
         why = kill_reason(state)
         if why:
-            decisions += self.kill(why)
+            decisions += throw_kill_switch(state, why)
         close_ms = event.open_time_ms + self.state.rules.timeframe_ms
         if close_ms >= state.day_end_ms:
             decisions.append(roll_day(state, close_ms))
@@ -138,16 +145,6 @@ class Engine:
                 equity += market.notional(symbol.last_close, symbol.position.amount)
         state.equity = equity
         return held
-
-    def kill(self, why: str) -> list[AnyDecision]:
-        """Throw the switch: it stays thrown until it is reset, and sells everything."""
-        if self.state.killed:
-            return []
-        self.state.killed = why
-        notice = Noticed(Level.ALARM, "kill_switch", f"the kill switch is thrown: {why}")
-        sold = flatten(self.state, Reason.KILL_SWITCH)
-        self.state.verified_flat = self.state.flat()
-        return [notice, *sold]
 
     # Rulebook 3 and 4: vote, then decide, symbol by symbol in the order of the settings.
 
@@ -244,7 +241,7 @@ class Engine:
     def _command(self, command: Command) -> list[AnyDecision]:
         if command.request_id in self.state.requests:
             return []
-        decisions = COMMANDS[type(command)](self, command)
+        decisions = COMMANDS[type(command)](self.state, command)
         self.state.requests[command.request_id] = type(command).__name__
         self._validity_ms = self._signal_validity()
         return decisions

@@ -1,6 +1,8 @@
 """The day's loss limit and the kill switch (rulebook 6)."""
 
-from trading.decisions import DayClosed, Level, Noticed
+from trading.decisions import AnyDecision, DayClosed, Level, Noticed
+from trading.exits import flatten
+from trading.orders import Reason
 from trading.rules import WHOLE
 from trading.state import EngineState
 from trading.timeframe import midnight_after
@@ -17,6 +19,17 @@ def kill_reason(state: EngineState) -> str:
     if limits.max_drawdown_percent and _fell(state.peak, state.equity, limits.max_drawdown_percent):
         return "drawdown from the peak"
     return ""
+
+
+def throw_kill_switch(state: EngineState, why: str) -> list[AnyDecision]:
+    """Throw the switch: it stays thrown until it is reset, and sells everything."""
+    if state.killed:
+        return []
+    state.killed = why
+    notice = Noticed(Level.ALARM, "kill_switch", f"the kill switch is thrown: {why}")
+    sold = flatten(state, Reason.KILL_SWITCH)
+    state.verified_flat = state.flat()
+    return [notice, *sold]
 
 
 def roll_day(state: EngineState, close_ms: int) -> DayClosed:
