@@ -30,6 +30,8 @@ def start_ray(address: str | None = None) -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if address is not None:
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
     common: dict[str, Any] = {

@@ -50,8 +50,8 @@ def command(
     if out is not None:
         free_folder(out)
     files = symbol_files(data, "--data")
-    from_ms = parse_date(from_, "--from") if from_ else None
-    to_ms = parse_date(to, "--to") if to else None
+    from_ms = parse_date(from_, "--from") if from_ is not None else None
+    to_ms = parse_date(to, "--to") if to is not None else None
     histories = load_histories(files, settings.market)
     chosen = select_range(histories, from_ms, to_ms)
     markets = [history.market for history in chosen.histories]

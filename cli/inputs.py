@@ -1,5 +1,6 @@
 """What a run is made of, from options and settings: candle files, strategies, rules."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,3 +39,5 @@ def free_folder(out: Path, option: str = "--out") -> None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise InputError(f"{option}: {nearest} is a file, not a folder")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"{option}: the folder {nearest} cannot be written to")

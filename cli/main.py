@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:
-        return _report_bug(error, arguments)
+        return _report_unexpected(error, arguments)
     return code
 
 
@@ -129,11 +129,13 @@ def _complain(sentence: str, code: int) -> int:
     return code
 
 
-def _report_bug(error: Exception, arguments: Sequence[str]) -> int:
+def _report_unexpected(error: Exception, arguments: Sequence[str]) -> int:
     if "-v" in arguments or "--verbose" in arguments:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, OSError) and error.filename is not None:
+        return _complain(f"{error.filename}: {error.strerror}", FAILED)
     text = f"unexpected {type(error).__name__}: {error} (this is a bug; -v shows where)"
     return _complain(text, FAILED)
 

@@ -32,14 +32,17 @@ def command(
 ) -> None:
     """Run the engine until it is interrupted, or until a replay's last candle."""
     from actors.launch import ray_meanwhile
-    from cli.inputs import free_folder
+    from cli.inputs import free_folder, symbol_files
 
     if out is not None:
         free_folder(out)
     if replay:
         from cli.config import load_settings
+        from trading.settings import check_strategies
 
         settings = load_settings(config, overrides or []).settings
+        check_strategies(settings)
+        symbol_files(replay, "--replay")
         per_second = candles_per_second(speed)
         with ray_meanwhile(address) as ray_ready:
             from cli.live_view import follow

@@ -294,3 +294,50 @@ def test_tables_are_readable_at_80_columns(tmp_path: Path) -> None:
         done = autotrader(*arguments, COLUMNS="80")
         assert done.returncode == 0
         assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("option", ["--from", "--to"])
+def test_backtest_with_an_empty_date_is_refused(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    parquet(Path(), candles(10), "hour.parquet")
+    assert run(["backtest", "--data", "BTC/USDT=hour.parquet", option, "", "--out", "results"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {option}: '' is not a date")
+    assert files_here() == {"hour.parquet"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--replay", "hour.parquet"), "error: --replay: 'hour.parquet' is not SYMBOL=FILE"),
+        (
+            ("--replay", "BTC/USDT=hour.parquet", "--set", "cross.fast=60"),
+            "error: strategies.cross: parameter 'fast'",
+        ),
+    ],
+)
+def test_replay_with_a_wrong_option_is_refused_before_ray_is_loaded(
+    arguments: tuple[str, ...], said: str
+) -> None:
+    probe = (
+        "import sys; from cli.main import run; code = run(sys.argv[1:]);"
+        "sys.exit(3 if 'ray' in sys.modules else code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "run", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(said) and done.stderr.count("\n") == 1
+    assert files_here() == set()
+
+
+def test_file_that_cannot_be_written_is_named_without_being_called_a_bug(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    parquet(Path(), candles(10), "hour.parquet")
+    Path("results/summary.json").mkdir(parents=True)
+    assert run(["backtest", "--data", "BTC/USDT=hour.parquet", "--out", "results"]) == 1
+    said = capsys.readouterr().err
+    assert "summary.json" in said and "bug" not in said and said.count("\n") == 1
