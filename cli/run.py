@@ -32,23 +32,20 @@ def command(
 ) -> None:
     """Run the engine until it is interrupted, or until a replay's last candle."""
     from actors.launch import ray_meanwhile
-    from cli.inputs import free_folder, symbol_files
+    from cli.inputs import free_folder
 
     if out is not None:
         free_folder(out)
     if replay:
         from cli.config import load_settings
-        from trading.settings import check_strategies
+        from cli.live_view import follow
+        from cli.run_plans import replay_plan
 
         settings = load_settings(config, overrides or []).settings
-        check_strategies(settings)
-        symbol_files(replay, "--replay")
         per_second = candles_per_second(speed)
+        planned = replay_plan(settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force)
         with ray_meanwhile(address) as ray_ready:
-            from cli.live_view import follow
-            from cli.run_plans import replay_plan
-
-            follow(replay_plan(settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force), ray_ready)
+            follow(planned, ray_ready)
         return
     settings = paper_settings(config, overrides or [], live)
     with ray_meanwhile(address) as ray_ready:
