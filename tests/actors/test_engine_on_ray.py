@@ -23,7 +23,7 @@ from trading.rules import Seat
 from trading.settings import Settings
 from trading.state import EngineState
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.timeout(300)]
 numbers = count()
 
 RAISES = """
@@ -112,7 +112,7 @@ def paper(folder: Path, speed: float = 200.0) -> Planned:
     return paper_plan(settings_with(database={"url": url}, feed=feed), None)
 
 
-def wait_for(engine: RunningEngine, question: Callable[[], Any], seconds: float = 60) -> Any:
+def wait_for(engine: RunningEngine, question: Callable[[], Any], seconds: float = 120) -> Any:
     """Ask until the answer is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 from random import Random
 
+import polars as pl
 import pytest
 
 from actors import refs, spawn
@@ -14,7 +15,8 @@ from backtest.results import RunResult, equity_frame, trades_csv
 from tests.data import shared_file
 from tests.support.replays import backtested, plan, run_to_end, settings_with, simulated_file, stored
 
-pytestmark = pytest.mark.usefixtures("cluster")
+pytestmark = [pytest.mark.usefixtures("cluster"), pytest.mark.timeout(300)]
+REAL_CANDLES = 3_000
 
 
 def assert_same(replayed: RunResult, expected: RunResult) -> None:
@@ -34,7 +36,11 @@ def test_replay_of_two_symbols_equals_the_backtest(tmp_path: Path, database_url:
 
 
 def test_replay_of_real_candles_equals_the_backtest(tmp_path: Path) -> None:
-    files = {"ETH/USDT": shared_file("ethusdt_binance_4h_2017-2023.parquet")}
+    path = tmp_path / "eth.parquet"
+    pl.read_parquet(shared_file("ethusdt_binance_4h_2017-2023.parquet")).head(REAL_CANDLES).write_parquet(
+        path
+    )
+    files = {"ETH/USDT": path}
     settings = settings_with()
     planned = plan(settings, files, tmp_path / "out")
     run_to_end(planned)
@@ -62,12 +68,11 @@ class Killer:
         self.left -= 1
 
 
-@pytest.mark.timeout(240)
 def test_replay_with_actors_killed_at_random_equals_the_backtest(tmp_path: Path) -> None:
-    files = {"BTC/USDT": simulated_file(tmp_path, "BTC/USDT", 6_000)}
+    files = {"BTC/USDT": simulated_file(tmp_path, "BTC/USDT", 4_000)}
     settings = settings_with()
     planned = plan(settings, files, tmp_path / "out")
-    killer = Killer(kills=8)
+    killer = Killer(kills=6)
     run_to_end(planned, killer)
     assert killer.left == 0
     assert_same(stored(planned), backtested(settings, files))

@@ -20,7 +20,8 @@ from trading.settings import Settings, parse_settings
 from trading.simulated_market import SimulatedMarket, simulated_candles
 
 HOUR_MS = 3_600_000
-END_SECONDS = 100.0
+# Generous: the machine may be busy with other tests.
+END_SECONDS = 240.0
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 
 
