@@ -4,7 +4,6 @@ Ray starts a dead actor again by itself; the supervisor makes those that are mis
 when it came back, and writes it all to the system log.
 """
 
-import os
 import threading
 
 from msgspec import Struct
@@ -37,10 +36,6 @@ class Supervisor:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
-
-    def process(self) -> int:
-        """This actor's process."""
-        return os.getpid()
 
     def health(self) -> dict[str, Seen]:
         """What is known of every actor."""

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from actors.launch import RunningEngine, started, state_of
+from actors.persistence.runs import Mode
 from actors.ports import ActorLost
 from actors.risk import Progress
 from backtest.records import Records, votes_text
@@ -43,11 +44,12 @@ def follow(planned: Planned, ray_ready: Callable[[], None]) -> None:
     if progress is not None and progress.failure:
         raise OperationError(progress.failure)
     finished = progress is not None and progress.finished
-    if planned.out is not None and (finished or planned.last_open_ms is None):
+    replay = planned.run.mode is Mode.REPLAY
+    if planned.out is not None and (finished or not replay):
         _write(planned, planned.out, finished)
     elif not finished:
         print("stopped; the same command goes on from here", file=sys.stderr)
-    if interrupted.seen and not finished and planned.last_open_ms is not None:
+    if interrupted.seen and not finished and replay:
         raise KeyboardInterrupt
 
 
@@ -70,7 +72,7 @@ class _Interrupt:
 
 def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, since: float) -> Progress | None:
     """Look at the engine until it ends; its last progress."""
-    view = _Live(planned) if sys.stdout.isatty() else _Lines(planned)
+    view = _Live(planned) if sys.stdout.isatty() else _Lines()
     latest: Progress | None = None
     seen_at = time.monotonic()
     with view:
@@ -92,8 +94,7 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sin
 class _Lines:
     """For a file or a pipe: a line when a position changes, and one every few seconds."""
 
-    def __init__(self, planned: Planned) -> None:
-        self._planned = planned
+    def __init__(self) -> None:
         self._held: dict[str, int] = {}
         self._said_at = 0.0
         self._trades_said = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actors.market_data.feed import FeedSpec, ReplayFeed, SimulatedFeed
-from actors.persistence.engine_url import is_sqlite, open_engine, parse_url, sqlite_file
+from actors.persistence.engine_url import NoDatabaseYet, is_sqlite, parse_url, sqlite_file
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Mode, Run, RunSetup, Status
 from actors.persistence.store import Store
@@ -37,7 +37,6 @@ class Planned:
     title: str
     out: Path | None
     settings: dict[str, Any]
-    last_open_ms: int | None
 
 
 def paper_plan(settings: Settings, out: Path | None) -> Planned:
@@ -67,7 +66,7 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     run = _begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
     plan = Plan(url, feed, rules, ANCHOR_MS, _specs(settings))
     title = f"SIMULATED market, paper money: {', '.join(settings.engine.symbols)}"
-    return Planned(plan, run, title, out, json.loads(settings_json(settings)), None)
+    return Planned(plan, run, title, out, json.loads(setup.settings))
 
 
 def replay_plan(
@@ -96,7 +95,7 @@ def replay_plan(
     run = _begin_replay(url, out, setup, RunStarted(rules, grid.first_ms, grid.first_ms), force)
     plan = Plan(url, feed, rules, grid.first_ms, _specs(settings))
     title = f"replay of {', '.join(symbol for symbol, _ in files)}"
-    return Planned(plan, run, title, out, shown, grid.open_time_ms(grid.height - 1))
+    return Planned(plan, run, title, out, shown)
 
 
 def absolute_url(url: str) -> str:
@@ -151,7 +150,7 @@ def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, for
             raise InputError(
                 f"--out: {out} holds an unfinished replay of other files or settings; --force begins anew"
             )
-    if force and earlier is not None and earlier.status is not Status.ARCHIVED:
+    if force and earlier is not None:
         store = Store.open(url, now_ms)
         try:
             store.archive(earlier.id)
@@ -162,14 +161,10 @@ def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, for
 
 def _newest_run(url: str, source: str) -> Run | None:
     """The newest run of this source that is not archived."""
-    parsed = parse_url(url)
-    if is_sqlite(parsed):
-        if not sqlite_file(parsed).exists():
-            return None
-    else:
-        open_engine(url).dispose()
-        Store.open(url, now_ms).close()
-    reader = Reader.open(url)
+    try:
+        reader = Reader.open(url)
+    except NoDatabaseYet:
+        return None
     try:
         runs = [run for run in reader.runs() if run.source == source and run.status is not Status.ARCHIVED]
     finally:
