@@ -15,11 +15,11 @@ from typing import Any
 import polars as pl
 
 from backtest.reference import Simulation, run_reference
-from cli.inputs import made_strategies
 from trading.exact_settings import rules_of
 from trading.history import History
 from trading.settings import CostSettings, EngineSettings, RiskSettings, Settings, StrategySettings
 from trading.simulated_market import SimulatedMarket, simulated_candles
+from trading.strategies.registry import made_strategies
 
 YEAR_OF_MINUTES = 525_600
 MINUTE_MS = 60_000

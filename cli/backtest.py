@@ -35,13 +35,14 @@ def command(
     from backtest.reference import Simulation, run_reference
     from backtest.results import run_result, to_json, write_results
     from cli.config import load_settings
-    from cli.inputs import free_folder, made_strategies, symbol_files
+    from cli.inputs import free_folder, symbol_files
     from cli.progress import progress_bar
     from cli.summary import print_summary
     from trading.date_range import parse_date, select_range
     from trading.errors import InputError
     from trading.exact_settings import rules_of
     from trading.history import load_histories
+    from trading.strategies.registry import made_strategies
 
     if engine != "reference":
         raise InputError(f"--engine: {engine!r} is not there yet; allowed: reference")

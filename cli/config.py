@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from cli.config_files import PREFIX, SECRETS, is_secret_variable, read_dotenv, read_toml
-from cli.setting_keys import Path as SettingPath
-from cli.setting_keys import Tree, find_path, key_of, leaves, parse_json, parse_text, put
 from trading.errors import InputError, SettingsError
+from trading.setting_keys import Path as SettingPath
+from trading.setting_keys import Tree, find_path, key_of, leaves, parse_json, parse_text, put
 from trading.settings import DEFAULT_STRATEGIES, Settings, parse_settings
 
 DEFAULT_FILE = "autotrader.toml"

@@ -37,8 +37,8 @@ def set_(
 ) -> None:
     """Change a setting; the change is stored, and wins until it is reset."""
     from cli.output import print_json
-    from cli.setting_keys import parse_scalar
     from cli.stored_settings import store_change
+    from trading.setting_keys import parse_scalar
 
     changed, stored = store_change(config, key, value)
     if as_json:

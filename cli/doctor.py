@@ -92,11 +92,11 @@ def _clock() -> Finding:
 def _settings_and_database(config: Path | None) -> Iterable[Finding]:
     from cli.config import load_settings
     from trading.errors import InputError
-    from trading.settings import check_strategies
+    from trading.strategies.registry import made_strategies
 
     try:
         loaded = load_settings(config)
-        check_strategies(loaded.settings)
+        made_strategies(loaded.settings)
     except InputError as error:
         return [("settings", False, str(error))]
     return [("settings", True, str(loaded.file or "defaults")), _database(loaded.settings.database.url)]

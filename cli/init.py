@@ -52,7 +52,7 @@ def _write(target: Path, example: Path, settings: "Settings") -> None:
 
 def _asked() -> "Settings":
     """The settings with what a person answers; a wrong answer is told and asked again."""
-    from cli.setting_keys import parse_text
+    from trading.setting_keys import parse_text
     from trading.settings import EngineSettings
 
     engine: dict[str, Any] = {}

@@ -1,13 +1,10 @@
-"""What a run is made of, from options and settings: candle files, strategies, rules."""
+"""What options name: candle files, and folders for results."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from trading.errors import InputError, StrategyError
-from trading.settings import Settings, StrategySettings
-from trading.strategies.base import Strategy
-from trading.strategies.registry import make
+from trading.errors import InputError
 
 
 def symbol_files(given: Sequence[str], option: str) -> list[tuple[str, Path]]:
@@ -19,17 +16,6 @@ def symbol_files(given: Sequence[str], option: str) -> list[tuple[str, Path]]:
             raise InputError(f"{option}: {text!r} is not SYMBOL=FILE, such as BTC/USDT=btc.parquet")
         pairs.append((symbol.strip(), Path(file.strip())))
     return pairs
-
-
-def made_strategies(settings: Settings) -> list[tuple[StrategySettings, Strategy]]:
-    """Every configured strategy, made. Raises StrategyError with the strategy's name before the fault."""
-    made = []
-    for chosen in settings.strategies:
-        try:
-            made.append((chosen, make(chosen.type, chosen.params, chosen.path)))
-        except StrategyError as error:
-            raise StrategyError(f"strategies.{chosen.name}: {error}") from None
-    return made
 
 
 def free_folder(out: Path, option: str = "--out") -> None:

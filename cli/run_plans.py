@@ -16,7 +16,7 @@ from actors.plan import Plan
 from actors.strategy_spec import StrategySpec
 from cli.backtest import effective_settings
 from cli.clock import now_ms
-from cli.inputs import made_strategies, symbol_files
+from cli.inputs import symbol_files
 from trading.date_range import select_range
 from trading.errors import InputError, StorageError
 from trading.events import RunStarted
@@ -25,6 +25,7 @@ from trading.grid import CandleGrid
 from trading.history import load_histories
 from trading.settings import Settings
 from trading.simulated_market import SimulatedMarket
+from trading.strategies.registry import made_strategies
 from trading.timeframe import timeframe_ms
 
 

@@ -49,8 +49,8 @@ def store_change(config: Path | None, key: str, text: str) -> tuple[str, str]:
     """
     from actors.persistence import settings_changes
     from cli.output import to_json
-    from cli.setting_keys import find_path, key_of, parse_text
-    from trading.settings import check_strategies
+    from trading.setting_keys import find_path, key_of, parse_text
+    from trading.strategies.registry import made_strategies
 
     base = load_settings(config)
     url = base.settings.database.url
@@ -63,7 +63,7 @@ def store_change(config: Path | None, key: str, text: str) -> tuple[str, str]:
         )
     known, value = key_of(path), to_json(parse_text(text, path), indent=" ")
     changed = load_settings(config, (), {**before, known: value})
-    check_strategies(changed.settings)
+    made_strategies(changed.settings)
     with _database(url) as engine, engine.begin() as connection:
         settings_changes.set_setting(connection, known, value, _who(), now_ms())
     return known, value

@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 def command(config: ConfigOption = None, as_json: JsonOption = False, verbose: VerboseOption = False) -> None:
     """List the strategy types and the configured strategies."""
     from cli.stored_settings import load_with_changes
-    from trading.settings import check_strategies
-    from trading.strategies.registry import available
+    from trading.strategies.registry import available, made_strategies
 
     settings = load_with_changes(config).settings
-    check_strategies(settings)
+    made_strategies(settings)
     types = available()
     if as_json:
         _print_json(types, settings.strategies)

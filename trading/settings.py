@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_validator
 
-from trading.errors import StrategyError
 from trading.market import DEFAULT_LOT, DEFAULT_MIN_NOTIONAL, Market
 from trading.setting_types import (
     Address,
@@ -268,14 +267,3 @@ def parse_settings(raw: Mapping[str, Any]) -> Settings:
         return Settings.model_validate(raw)
     except ValidationError as error:
         raise settings_error(error, raw, Settings) from None
-
-
-def check_strategies(settings: Settings) -> None:
-    """Make each strategy once; raises StrategyError with the strategy's name before the fault."""
-    from trading.strategies.registry import make
-
-    for strategy in settings.strategies:
-        try:
-            make(strategy.type, strategy.params, strategy.path)
-        except StrategyError as error:
-            raise StrategyError(f"strategies.{strategy.name}: {error}") from None

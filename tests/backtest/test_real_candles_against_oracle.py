@@ -7,13 +7,13 @@ from typing import Any
 import polars as pl
 import pytest
 
-from cli.inputs import made_strategies
 from tests.data import shared_file
 from tests.oracle.simulate import simulate
 from tests.support.replays import backtested, settings_with
 from trading.history import load_histories
 from trading.settings import Settings
 from trading.strategies.evaluate import evaluate
+from trading.strategies.registry import made_strategies
 from trading.timeframe import timeframe_name
 
 PRICES = ("open", "high", "low", "close")

@@ -10,7 +10,6 @@ from actors.ports import ActorLost
 from backtest.records import Records
 from backtest.reference import Simulation, run_reference
 from backtest.results import RunResult, run_result
-from cli.inputs import made_strategies
 from cli.run_plans import Planned, replay_plan
 from trading.date_range import select_range
 from trading.events import CandlesClosed
@@ -18,6 +17,7 @@ from trading.exact_settings import rules_of
 from trading.history import load_histories
 from trading.settings import Settings, parse_settings
 from trading.simulated_market import SimulatedMarket, simulated_candles
+from trading.strategies.registry import made_strategies
 
 HOUR_MS = 3_600_000
 # Generous: the machine may be busy with other tests.

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from trading.errors import SettingsError, StrategyError
 from trading.market import Market
-from trading.settings import Settings, check_strategies, parse_settings
+from trading.settings import Settings, parse_settings
+from trading.strategies.registry import made_strategies
 
 CROSS = {"name": "cross", "type": "sma_cross"}
 
@@ -196,5 +197,5 @@ def test_market_rules_without_a_section_are_the_rulebooks() -> None:
 def test_strategy_that_cannot_be_made_is_refused_by_name(strategy: dict[str, Any], said: str) -> None:
     settings = parse_settings({"strategies": [{"name": "mine", **strategy}]})
     with pytest.raises(StrategyError) as caught:
-        check_strategies(settings)
+        made_strategies(settings)
     assert said in str(caught.value) and "\n" not in str(caught.value)

@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from trading.errors import StrategyError, suggestion
+from trading.settings import Settings, StrategySettings
 from trading.strategies.base import Strategy
 from trading.strategies.failures import FAILURES, failure_text
 from trading.strategies.files import strategies_in
@@ -65,6 +66,17 @@ def make(type_name: str, params: Mapping[str, object], path: str | Path | None =
     except FAILURES as error:
         raise StrategyError(f"strategy {type_name!r} cannot be made: {failure_text(error, path)}") from error
     return strategy
+
+
+def made_strategies(settings: Settings) -> list[tuple[StrategySettings, Strategy]]:
+    """Every configured strategy, made. Raises StrategyError with the strategy's name before the fault."""
+    made = []
+    for chosen in settings.strategies:
+        try:
+            made.append((chosen, make(chosen.type, chosen.params, chosen.path)))
+        except StrategyError as error:
+            raise StrategyError(f"strategies.{chosen.name}: {error}") from None
+    return made
 
 
 def strategy_class(type_name: str, path: str | Path | None = None) -> type[Strategy]:
