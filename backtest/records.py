@@ -1,10 +1,12 @@
 """What a run leaves behind: the engine's decisions, gathered in columns as they come."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from trading.decisions import (
     AnyDecision,
@@ -20,6 +22,39 @@ from trading.events import CandlesClosed
 from trading.ledger import Position, Trade
 from trading.signals import MILLIONTHS
 from trading.vote import Vote
+
+Ints = NDArray[np.int64]
+OUTCOME_COLUMNS = (
+    "timestamp", "symbol", "outcome", "why", "score_percent", "votes", "verdict", "refusal", "order_id",
+)  # fmt: skip
+
+
+class RunRecords(Protocol):
+    """What every engine leaves behind, in columns: money in quote units, times in milliseconds.
+
+    Equity, cash and whether anything was held at the close of each open time; the closed trades, what is
+    still open, every vote's outcome by `OUTCOME_COLUMNS`, each symbol's first open and last close in ticks,
+    and how many candles were filled.
+    """
+
+    @property
+    def open_times_ms(self) -> Sequence[int] | Ints: ...
+    @property
+    def equity(self) -> Sequence[int] | Ints: ...
+    @property
+    def cash(self) -> Sequence[int] | Ints: ...
+    @property
+    def held(self) -> Sequence[bool] | NDArray[np.bool_]: ...
+    @property
+    def trades(self) -> list[Trade]: ...
+    @property
+    def open_positions(self) -> dict[str, Position]: ...
+    @property
+    def outcomes(self) -> dict[str, list[Any]]: ...
+    @property
+    def held_prices(self) -> dict[str, tuple[int, int]]: ...
+    @property
+    def candles_filled(self) -> int: ...
 
 
 class Records:
@@ -40,13 +75,7 @@ class Records:
         self.notices: list[Noticed] = []
         self.held_prices: dict[str, tuple[int, int]] = {}
         self.candles_filled = 0
-        self.outcomes: dict[str, list[Any]] = {
-            name: []
-            for name in (
-                "timestamp", "symbol", "outcome", "why", "score_percent",
-                "votes", "verdict", "refusal", "order_id",
-            )
-        }  # fmt: skip
+        self.outcomes: dict[str, list[Any]] = {name: [] for name in OUTCOME_COLUMNS}
         columns = self.outcomes
         self._append_outcome = tuple(column.append for column in columns.values())
         self._takers: dict[type[Any], Callable[[Any], None]] = {
@@ -119,10 +148,10 @@ def _facts(vote: Vote) -> tuple[str, str, int, int, tuple[str, ...]]:
     return vote.strategy, vote.side.value, vote.confidence, vote.weight, vote.reasons
 
 
-@lru_cache(maxsize=4096)
-def _vote_json(
+def vote_json(
     age_ms: int, strategy: str, side: str, confidence: int, weight: int, reasons: tuple[str, ...]
 ) -> str:
+    """One vote as JSON text."""
     said: dict[str, Any] = {
         "strategy": strategy,
         "side": side,
@@ -134,6 +163,9 @@ def _vote_json(
     if age_ms:
         said["age_ms"] = age_ms
     return msgspec.json.encode(said).decode()
+
+
+_vote_json = lru_cache(maxsize=4096)(vote_json)
 
 
 def votes_text(votes: Iterable[Vote]) -> str:

@@ -12,11 +12,18 @@ import msgspec
 import polars as pl
 from msgspec import Struct
 
-from backtest.records import Records, votes_text
+from backtest.records import RunRecords, votes_text
 from trading.errors import InputError
 from trading.ledger import Position, Trade
 from trading.rules import Rules
-from trading.statistics import EquityCurve, Figures, drawdown_percents, figures
+from trading.statistics import (
+    EquityCurve,
+    Figures,
+    curve_facts,
+    drawdown_percents,
+    figures,
+    trade_facts,
+)
 from trading.timeframe import iso
 
 TRADE_COLUMNS = (
@@ -29,7 +36,7 @@ class RunResult(Struct, frozen=True):
     """A finished run: its rules, its records, its figures, and the settings that it ran with."""
 
     rules: Rules
-    records: Records
+    records: RunRecords
     figures: Figures
     settings: Mapping[str, Any]
 
@@ -39,26 +46,25 @@ class RunResult(Struct, frozen=True):
         facts = msgspec.structs.asdict(self.figures)
         return {
             "initial_capital": self.money(self.rules.initial_capital),
-            "final_equity": self.money(records.equity[-1]),
-            "start": iso(records.open_times_ms[0]),
-            "end": iso(records.open_times_ms[-1] + self.rules.timeframe_ms),
+            "final_equity": self.money(int(records.equity[-1])),
+            "start": iso(int(records.open_times_ms[0])),
+            "end": iso(int(records.open_times_ms[-1]) + self.rules.timeframe_ms),
             **facts,
             "settings": self.settings,
         }
 
     def money(self, units: int) -> Decimal:
         """Quote units as quote."""
-        return Decimal(units).scaleb(-self.rules.quote_decimals)
+        return Decimal(int(units)).scaleb(-self.rules.quote_decimals)
 
 
-def run_result(rules: Rules, records: Records, settings: Mapping[str, Any]) -> RunResult:
+def run_result(rules: Rules, records: RunRecords, settings: Mapping[str, Any]) -> RunResult:
     """The result of a run from its records. Raises InputError when there is no candle in it."""
-    if not records.equity:
+    if not len(records.equity):
         raise InputError("the run has no candle in its range")
     made = figures(
-        curve_of(rules, records),
-        records.trades,
-        list(records.open_positions.values()),
+        curve_facts(curve_of(rules, records)),
+        trade_facts(records.trades, records.open_positions.values()),
         list(records.held_prices.values()),
         records.candles_filled,
         rules.quote_decimals,
@@ -66,7 +72,7 @@ def run_result(rules: Rules, records: Records, settings: Mapping[str, Any]) -> R
     return RunResult(rules, records, made, settings)
 
 
-def curve_of(rules: Rules, records: Records) -> EquityCurve:
+def curve_of(rules: Rules, records: RunRecords) -> EquityCurve:
     """The equity curve of the records."""
     return EquityCurve(
         records.open_times_ms, records.equity, records.held, rules.timeframe_ms, rules.initial_capital

@@ -2,17 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from backtest.reference import Simulation, run_reference
+from backtest.fast.candles import CandleArrays, candle_arrays
+from backtest.fast.rules import TooLarge
+from backtest.fast.signals import Ground, SignalCache
+from backtest.fast.simulate import Buffers, curve_facts_of, outcomes_of, simulate, trade_facts_of
+from backtest.reference import run_reference
 from backtest.results import curve_of, run_result
+from backtest.simulation import Chosen, Simulation
 from trading.exact_settings import rules_of
 from trading.history import History
+from trading.rules import Rules
 from trading.settings import Settings
-from trading.statistics import Figures, daily_returns
+from trading.statistics import Figures, curve_facts, daily_returns, figures
+from trading.strategies.base import VectorStrategy
 from trading.strategies.registry import made_strategies
 
 
@@ -24,6 +32,21 @@ class Study:
     histories: Sequence[History]
     first_open_ms: int
 
+    @cached_property
+    def candles(self) -> CandleArrays:
+        """The histories as the compiled engine wants them."""
+        return candle_arrays(self.histories, self.first_open_ms)
+
+    @cached_property
+    def signals(self) -> SignalCache:
+        """What strategies say of them."""
+        return SignalCache(Ground(self.histories, self.candles))
+
+    @cached_property
+    def buffers(self) -> Buffers:
+        """Memory that the trials use one after another."""
+        return Buffers()
+
 
 class TrialResult(Struct, frozen=True):
     """A trial's figures (rulebook 8), and its daily returns in order, as fractions (Float64)."""
@@ -33,11 +56,38 @@ class TrialResult(Struct, frozen=True):
 
 
 def run_trial(study: Study, settings: Settings) -> TrialResult:
-    """Simulate one trial. Raises AutotraderError for settings or strategies that cannot be simulated."""
+    """Simulate one trial, compiled where it can be. Raises AutotraderError for settings or strategies that
+    cannot be simulated. Strategies are not checked for looking ahead here: check the one that is chosen."""
     strategies = made_strategies(settings)
     markets = [history.market for history in study.histories]
     rules = rules_of(settings, markets, strategies, study.histories[0].timeframe_ms)
-    simulation = Simulation(study.histories, rules, strategies, study.first_open_ms, settings.feed.seed)
+    if all(isinstance(strategy, VectorStrategy) for chosen, strategy in strategies if chosen.enabled):
+        try:
+            return _compiled(study, rules, strategies)
+        except TooLarge:
+            pass
+    return _reference(study, rules, strategies)
+
+
+def _compiled(study: Study, rules: Rules, strategies: Chosen) -> TrialResult:
+    candles = study.candles
+    words = study.signals.words([each for each in strategies if each[0].enabled])
+    outcomes = outcomes_of(rules, candles, words, study.buffers)
+    simulated = simulate(rules, candles, outcomes, study.buffers)
+    found = figures(
+        curve_facts_of(rules, candles, simulated),
+        trade_facts_of(rules, simulated.trades),
+        list(candles.held_prices.values()),
+        candles.candles_filled,
+        rules.quote_decimals,
+    )
+    returns = daily_returns(rules.initial_capital, simulated.daily.tolist())
+    return TrialResult(found, np.array(returns))
+
+
+def _reference(study: Study, rules: Rules, strategies: Chosen) -> TrialResult:
+    simulation = Simulation(study.histories, rules, strategies, study.first_open_ms)
     records = run_reference(simulation, lambda _what, _done, _total: None)
     result = run_result(rules, records, {})
-    return TrialResult(result.figures, np.array(daily_returns(curve_of(rules, records))))
+    curve = curve_facts(curve_of(rules, records))
+    return TrialResult(result.figures, np.array(daily_returns(curve.initial_capital, curve.daily_equity)))

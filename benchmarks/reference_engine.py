@@ -14,7 +14,8 @@ from typing import Any
 
 import polars as pl
 
-from backtest.reference import Simulation, run_reference
+from backtest.reference import run_reference
+from backtest.simulation import Simulation
 from trading.exact_settings import rules_of
 from trading.history import History
 from trading.settings import CostSettings, EngineSettings, RiskSettings, Settings, StrategySettings

@@ -1,5 +1,6 @@
 """`autotrader backtest`: one simulation in this process."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,10 @@ def command(
     data: Annotated[
         list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")
     ],
+    detail: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SYMBOL=FILE", help="Finer candles in which its orders fill and stops fire."),
+    ] = None,
     from_: Annotated[
         str | None,
         typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up."),
@@ -22,8 +27,13 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the result files here.")] = None,
     engine: Annotated[
-        str, typer.Option(metavar="ENGINE", help="reference: the engine that also trades.")
-    ] = "reference",
+        str | None,
+        typer.Option(
+            metavar="fast|reference",
+            help="The compiled engine, or the one that also trades: they give the same. "
+            "[fast when every strategy is vectorised]",
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -32,49 +42,55 @@ def command(
 
     The symbols and their order come from --data, the timeframe from the files.
     """
-    from backtest.reference import Simulation, run_reference
+    from backtest.report.run import write_run_report
     from backtest.results import run_result, to_json, write_results
+    from backtest.run import chosen_engine, run_backtest
+    from backtest.simulation import Simulation
     from cli.config import load_settings
-    from cli.inputs import free_folder, symbol_files
+    from cli.inputs import detail_histories, free_folder, symbol_files
     from cli.progress import progress_bar
     from cli.summary import print_summary
     from trading.date_range import parse_date, select_range
-    from trading.errors import InputError
     from trading.exact_settings import rules_of
     from trading.history import load_histories
     from trading.strategies.registry import made_strategies
 
-    if engine != "reference":
-        raise InputError(f"--engine: {engine!r} is not there yet; allowed: reference")
     settings = load_settings(config, overrides or []).settings
     strategies = made_strategies(settings)
     if out is not None:
         free_folder(out)
     files = symbol_files(data, "--data")
+    finer = symbol_files(detail or [], "--detail")
     from_ms = parse_date(from_, "--from") if from_ is not None else None
     to_ms = parse_date(to, "--to") if to is not None else None
     histories = load_histories(files, settings.market)
     chosen = select_range(histories, from_ms, to_ms)
+    details = detail_histories(finer, chosen)
     markets = [history.market for history in chosen.histories]
     rules = rules_of(settings, markets, strategies, histories[0].timeframe_ms)
+    simulation = Simulation(
+        chosen.histories, rules, strategies, chosen.first_open_ms, settings.feed.seed, details
+    )
+    engine = chosen_engine(engine, simulation)
     with progress_bar("backtest") as progress:
-        records = run_reference(
-            Simulation(chosen.histories, rules, strategies, chosen.first_open_ms, settings.feed.seed),
-            progress,
-        )
-    result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms))
+        records = run_backtest(simulation, engine, progress)
+    result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms, finer))
     if out is not None:
         write_results(result, out)
+        write_run_report(result, chosen.histories, out / "report.html")
     if as_json:
         print(to_json(result.summary()).decode(), end="")
     else:
         print_summary(result, f"Backtest of {', '.join(symbol for symbol, _ in files)}")
         if out is not None:
-            print(f"Results are in {out}")
+            print(f"Results are in {out}; open {out / 'report.html'} in a browser")
 
 
 def effective_settings(
-    settings: object, files: list[tuple[str, Path]], timeframe_ms: int
+    settings: object,
+    files: list[tuple[str, Path]],
+    timeframe_ms: int,
+    details: Sequence[tuple[str, Path]] = (),
 ) -> dict[str, object]:
     """The settings that a run on files had, as summary.json shows them; without secrets."""
     from trading.settings import Settings
@@ -84,4 +100,6 @@ def effective_settings(
     shown = settings.model_dump(mode="json", exclude={"exchange", "control", "database", "feed"})
     shown["engine"] |= {"symbols": [symbol for symbol, _ in files], "timeframe": timeframe_name(timeframe_ms)}
     shown["data"] = {symbol: str(path) for symbol, path in files}
+    if details:
+        shown["detail"] = {symbol: str(path) for symbol, path in details}
     return shown

@@ -16,15 +16,15 @@ _COLUMNS = ("open_ticks", "high_ticks", "low_ticks", "close_ticks", "volume", "f
 class CandleGrid:
     """The open times at which any symbol has a candle, in order, and those candles.
 
-    `first_ms` is the anchor, `height` counts the open times.
+    `times_ms` are the open times, `first_ms`, the anchor, is the first, `height` counts them.
     """
 
     def __init__(self, histories: Sequence[History]) -> None:
         self.histories = tuple(histories)
         self.timeframe_ms = histories[0].timeframe_ms
-        self._times_ms = np.unique(np.concatenate([history.open_times_ms for history in histories]))
-        self.first_ms = int(self._times_ms[0])
-        self.height = len(self._times_ms)
+        self.times_ms = np.unique(np.concatenate([history.open_times_ms for history in histories]))
+        self.first_ms = int(self.times_ms[0])
+        self.height = len(self.times_ms)
         self._offsets = [
             self.row(int(history.open_times_ms[0])) if history.candles.height else 0 for history in histories
         ]
@@ -32,11 +32,11 @@ class CandleGrid:
 
     def open_time_ms(self, row: int) -> int:
         """The open time of a row."""
-        return int(self._times_ms[row])
+        return int(self.times_ms[row])
 
     def row(self, open_time_ms: int) -> int:
         """The first row at this open time or after it; the height when there is none."""
-        return int(np.searchsorted(self._times_ms, open_time_ms))
+        return int(np.searchsorted(self.times_ms, open_time_ms))
 
     def offset(self, place: int) -> int:
         """The grid's row of the first candle of the symbol at this place."""
@@ -45,7 +45,7 @@ class CandleGrid:
     def closed(self, first_row: int, last_row: int) -> list[CandlesClosed]:
         """The candles of the rows first to last - 1, one event an open time."""
         columns = [self._column(place, first_row, last_row) for place in range(len(self.histories))]
-        times_ms = self._times_ms[first_row:last_row].tolist()
+        times_ms = self.times_ms[first_row:last_row].tolist()
         return [
             CandlesClosed(time_ms, tuple(candle for candle in together if candle is not None))
             for time_ms, together in zip(times_ms, zip(*columns, strict=True), strict=True)

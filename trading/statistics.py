@@ -6,10 +6,13 @@ A figure that cannot be computed is None, never 0 or infinite.
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import Any
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from trading.ledger import Position, Trade
 from trading.timeframe import DAY_MS
@@ -21,9 +24,9 @@ HOUR_MS = 3_600_000
 class EquityCurve(Struct, frozen=True):
     """Equity in quote units at the close of each open time; `held` where a position was open."""
 
-    open_times_ms: Sequence[int]
-    equity: Sequence[int]
-    held: Sequence[bool]
+    open_times_ms: Sequence[int] | NDArray[np.int64]
+    equity: Sequence[int] | NDArray[np.int64]
+    held: Sequence[bool] | NDArray[np.bool_]
     timeframe_ms: int
     initial_capital: int
 
@@ -56,10 +59,39 @@ class Figures(Struct, frozen=True):
     candles_filled: int
 
 
+class CurveFacts(Struct, frozen=True):
+    """What the figures need of an equity curve: money in quote units, times in milliseconds.
+
+    `daily_equity` are the last equities of the UTC days (by open time); `fallen` is the deepest fall from the
+    running peak as a fraction, `under_ms` the longest time under one; `held` counts the closes with a
+    position open, `candles` all of them.
+    """
+
+    first_open_ms: int
+    last_close_ms: int
+    initial_capital: int
+    final_equity: int
+    daily_equity: Sequence[int]
+    fallen: float
+    under_ms: int
+    held: int
+    candles: int
+
+
+class TradeFacts(Struct, frozen=True):
+    """What the figures need of the closed trades, one value each: profit and entry notional in quote units,
+    holding time in ms; and of all fills, those of open positions too: fees and turnover in quote units."""
+
+    realized_profit: NDArray[Any]
+    entry_notional: NDArray[Any]
+    held_ms: NDArray[np.int64]
+    fees: int
+    turnover: int
+
+
 def figures(
-    curve: EquityCurve,
-    trades: Sequence[Trade],
-    open_positions: Sequence[Position],
+    curve: CurveFacts,
+    trades: TradeFacts,
     held_prices: Sequence[tuple[int, int]],
     candles_filled: int,
     quote_decimals: int,
@@ -68,52 +100,82 @@ def figures(
 
     `held_prices` are each symbol's first open and last close in range, for buy and hold.
     """
-    daily = daily_returns(curve)
-    fallen, fallen_ms = drawdown(curve)
+    daily = daily_returns(curve.initial_capital, curve.daily_equity)
     growth = _cagr_percent(curve)
-    percents = [100 * trade.realized_profit / trade.entry_notional for trade in trades]
-    hours = [(trade.exit_time_ms - trade.entry_time_ms) / HOUR_MS for trade in trades]
+    fallen = 100 * curve.fallen
+    won = trades.realized_profit > 0
+    percents = (100.0 * trades.realized_profit / trades.entry_notional).tolist()
+    hours = (trades.held_ms / HOUR_MS).tolist()
     return Figures(
-        total_return_percent=100 * (curve.equity[-1] - curve.initial_capital) / curve.initial_capital,
+        total_return_percent=100 * (curve.final_equity - curve.initial_capital) / curve.initial_capital,
         cagr_percent=growth,
         volatility_percent=_annual_percent(deviation(daily)),
         sharpe=sharpe(daily),
         sortino=sortino(daily),
         max_drawdown_percent=fallen,
-        max_drawdown_days=fallen_ms / DAY_MS,
+        max_drawdown_days=curve.under_ms / DAY_MS,
         calmar=growth / fallen if growth is not None and fallen else None,
-        exposure_percent=100 * sum(curve.held) / len(curve.held),
-        trades=len(trades),
-        win_rate_percent=_mean([100.0 * (trade.realized_profit > 0) for trade in trades]),
-        profit_factor=_profit_factor(trades),
-        expectancy_quote=_expectancy(trades, quote_decimals),
+        exposure_percent=100 * curve.held / curve.candles,
+        trades=len(percents),
+        win_rate_percent=100 * int(won.sum()) / len(won) if len(won) else None,
+        profit_factor=_profit_factor(trades.realized_profit),
+        expectancy_quote=_expectancy(trades.realized_profit, quote_decimals),
         average_trade_percent=_mean(percents),
         best_trade_percent=max(percents, default=None),
         worst_trade_percent=min(percents, default=None),
         average_holding_hours=_mean(hours),
         longest_holding_hours=max(hours, default=None),
-        fees_quote=_money(
-            sum(trade.entry_fee + trade.exit_fee for trade in trades)
-            + sum(position.entry_fee for position in open_positions),
-            quote_decimals,
-        ),
-        turnover_quote=_money(
-            sum(trade.entry_notional + trade.exit_notional for trade in trades)
-            + sum(position.entry_notional for position in open_positions),
-            quote_decimals,
-        ),
+        fees_quote=_money(trades.fees, quote_decimals),
+        turnover_quote=_money(trades.turnover, quote_decimals),
         buy_and_hold_percent=_mean([100 * (last - first) / first for first, last in held_prices]),
-        candles=len(curve.equity),
+        candles=curve.candles,
         candles_filled=candles_filled,
     )
 
 
-def daily_returns(curve: EquityCurve) -> list[float]:
+def curve_facts(curve: EquityCurve) -> CurveFacts:
+    """The facts of a curve with at least one close."""
+    times_ms, equity = np.asarray(curve.open_times_ms), exact_array(curve.equity)
+    days = times_ms // DAY_MS
+    fallen, under_ms = drawdown(curve)
+    return CurveFacts(
+        first_open_ms=int(times_ms[0]),
+        last_close_ms=int(times_ms[-1]) + curve.timeframe_ms,
+        initial_capital=curve.initial_capital,
+        final_equity=int(equity[-1]),
+        daily_equity=equity[np.append(days[1:] != days[:-1], True)].tolist(),
+        fallen=fallen,
+        under_ms=under_ms,
+        held=int(np.count_nonzero(curve.held)),
+        candles=len(equity),
+    )
+
+
+def trade_facts(trades: Sequence[Trade], open_positions: Iterable[Position]) -> TradeFacts:
+    """The facts of closed trades and of what is still open."""
+    still = list(open_positions)
+    fees = sum(trade.entry_fee + trade.exit_fee for trade in trades) + sum(each.entry_fee for each in still)
+    turnover = sum(trade.entry_notional + trade.exit_notional for trade in trades)
+    return TradeFacts(
+        realized_profit=exact_array([trade.realized_profit for trade in trades]),
+        entry_notional=exact_array([trade.entry_notional for trade in trades]),
+        held_ms=np.array([trade.exit_time_ms - trade.entry_time_ms for trade in trades], np.int64),
+        fees=fees,
+        turnover=turnover + sum(each.entry_notional for each in still),
+    )
+
+
+def exact_array(units: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
+    """Whole numbers as an array: 64-bit where they fit, else of Python's own."""
+    try:
+        return np.asarray(units, np.int64)
+    except OverflowError:
+        return np.array(units, object)
+
+
+def daily_returns(initial_capital: int, daily_equity: Sequence[int]) -> list[float]:
     """Returns between the last equities of UTC days, the initial capital before the first."""
-    closes = {
-        time_ms // DAY_MS: equity for time_ms, equity in zip(curve.open_times_ms, curve.equity, strict=True)
-    }
-    before = [curve.initial_capital, *closes.values()]
+    before = [initial_capital, *daily_equity]
     return [after / base - 1 for base, after in itertools.pairwise(before) if base]
 
 
@@ -140,45 +202,41 @@ def sortino(returns: Sequence[float]) -> float | None:
 
 
 def drawdown(curve: EquityCurve) -> tuple[float, int]:
-    """The deepest fall from the running peak in percent, and the longest time under one in ms.
+    """The deepest fall from the running peak as a fraction, and the longest time under one in ms.
 
     The initial capital, at the first open, is the first peak. Time runs from the close that made
     the peak to the close that is back at it, or to the last close.
     """
-    peak, peak_ms = curve.initial_capital, curve.open_times_ms[0]
-    deepest, longest, under, close_ms = 0.0, 0, False, peak_ms
-    for open_time_ms, equity in zip(curve.open_times_ms, curve.equity, strict=True):
-        close_ms = open_time_ms + curve.timeframe_ms
-        if equity >= peak:
-            if under:
-                longest = max(longest, close_ms - peak_ms)
-            under = False
-            if equity > peak:
-                peak, peak_ms = equity, close_ms
-        else:
-            under = True
-            deepest = max(deepest, (peak - equity) / peak)
-    if under:
-        longest = max(longest, close_ms - peak_ms)
-    return 100 * deepest, longest
+    equity = exact_array([curve.initial_capital, *curve.equity])
+    times_ms = np.empty(len(equity), np.int64)
+    times_ms[0] = curve.open_times_ms[0]
+    times_ms[1:] = np.asarray(curve.open_times_ms) + curve.timeframe_ms
+    peak = np.maximum.accumulate(equity)
+    under = equity < peak
+    rises = np.append(True, peak[1:] > peak[:-1])
+    made_ms = times_ms[np.maximum.accumulate(np.where(rises, np.arange(len(equity)), 0))]
+    # A time under a peak ends at the first close that is back at it, or at the last close.
+    ends = np.flatnonzero(under[:-1] & ~under[1:]) + 1
+    longest = max((times_ms[ends] - made_ms[ends - 1]).tolist(), default=0)
+    if under[-1]:
+        longest = max(longest, int(times_ms[-1] - made_ms[-1]))
+    return float(((peak - equity) / peak).max()), longest
 
 
-def drawdown_percents(curve: EquityCurve) -> list[float]:
+def drawdown_percents(curve: EquityCurve) -> NDArray[np.float64]:
     """How far under the running peak, in percent, the equity is at each close."""
-    peak, fallen = curve.initial_capital, []
-    for equity in curve.equity:
-        peak = max(peak, equity)
-        fallen.append(100 * (peak - equity) / peak)
-    return fallen
+    equity = exact_array(curve.equity)
+    peak = np.maximum(np.maximum.accumulate(equity), curve.initial_capital)
+    return np.asarray(100.0 * (peak - equity) / peak, np.float64)
 
 
-def _cagr_percent(curve: EquityCurve) -> float | None:
+def _cagr_percent(curve: CurveFacts) -> float | None:
     """(final / initial) ^ (365 d / span) - 1, in percent; None under one day or beyond a float."""
-    span_ms = curve.open_times_ms[-1] + curve.timeframe_ms - curve.open_times_ms[0]
+    span_ms = curve.last_close_ms - curve.first_open_ms
     if span_ms < DAY_MS:
         return None
     try:
-        growth = (curve.equity[-1] / curve.initial_capital) ** (DAYS_A_YEAR * DAY_MS / span_ms)
+        growth = (curve.final_equity / curve.initial_capital) ** (DAYS_A_YEAR * DAY_MS / span_ms)
     except OverflowError:
         return None
     return float(100 * (growth - 1))
@@ -200,15 +258,14 @@ def _money(units: int, quote_decimals: int) -> Decimal:
     return Decimal(units).scaleb(-quote_decimals)
 
 
-def _expectancy(trades: Sequence[Trade], quote_decimals: int) -> float | None:
-    if not trades:
+def _expectancy(realized_profit: NDArray[Any], quote_decimals: int) -> float | None:
+    if not len(realized_profit):
         return None
-    profit = sum(trade.realized_profit for trade in trades)
-    return float(profit / (len(trades) * 10**quote_decimals))
+    return float(sum(realized_profit.tolist()) / (len(realized_profit) * 10**quote_decimals))
 
 
-def _profit_factor(trades: Sequence[Trade]) -> float | None:
+def _profit_factor(realized_profit: NDArray[Any]) -> float | None:
     """What the winners made over what the losers lost."""
-    won = sum(trade.realized_profit for trade in trades if trade.realized_profit > 0)
-    lost = -sum(trade.realized_profit for trade in trades if trade.realized_profit < 0)
+    won = sum(realized_profit[realized_profit > 0].tolist())
+    lost = -sum(realized_profit[realized_profit < 0].tolist())
     return won / lost if lost else None

@@ -8,8 +8,9 @@ from actors.launch import RunningEngine, started
 from actors.persistence.reader import Reader
 from actors.ports import ActorLost
 from backtest.records import Records
-from backtest.reference import Simulation, run_reference
+from backtest.reference import run_reference
 from backtest.results import RunResult, run_result
+from backtest.simulation import Simulation
 from cli.run_plans import Planned, replay_plan
 from trading.date_range import select_range
 from trading.events import CandlesClosed

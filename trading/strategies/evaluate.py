@@ -26,7 +26,7 @@ HOLD, BUY, SELL, ABSENT = 0, 1, -1, 2
 # A block of so many rows that failed is probed at so many candles before each is asked by itself.
 _LARGE, _PROBES = 1024, 32
 _SIDES = {HOLD: Side.HOLD, BUY: Side.BUY, SELL: Side.SELL}
-_CODES = {side: code for code, side in _SIDES.items()}
+CODES = {side: code for code, side in _SIDES.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +185,7 @@ def _fails_everywhere(job: _Job, strategy: VectorStrategy, first: int, last: int
 def _decoded(frame: pl.DataFrame, asked: NDArray[np.bool_]) -> Evaluated:
     words = frame["side"].cast(pl.String)
     sides = np.full(frame.height, ABSENT, np.int8)
-    for side, code in _CODES.items():
+    for side, code in CODES.items():
         sides[(words == side.value).fill_null(False).to_numpy()] = code
     percent = frame["confidence"].cast(pl.Float64).fill_null(np.nan).to_numpy()
     spoke = words.is_not_null().to_numpy() & asked
@@ -234,7 +234,7 @@ def _ask_each(job: _Job) -> Evaluated:
             answer.errors[index] = job.failure(error)
             continue
         if signal is not None:
-            answer.sides[index] = _CODES[signal.side]
+            answer.sides[index] = CODES[signal.side]
             answer.confidences[index] = signal.confidence
             reasons[index] = split_reasons(signal.reasons) or None
     return replace(answer, reasons=pl.Series(reasons, dtype=pl.List(pl.String)))
