@@ -15,6 +15,7 @@ from backtest.fast.simulate import Buffers, curve_facts_of, outcomes_of, simulat
 from backtest.reference import run_reference
 from backtest.results import curve_of, run_result
 from backtest.simulation import Chosen, Simulation
+from trading.date_range import select_range
 from trading.exact_settings import rules_of
 from trading.history import History
 from trading.rules import Rules
@@ -31,6 +32,15 @@ class Study:
 
     histories: Sequence[History]
     first_open_ms: int
+
+    def part(self, from_ms: int, to_ms: int) -> "Study":
+        """The trials' ground from one open time (included) to another (excluded), on the same arrays and
+        signals; what opens before only warms up. Raises InputError when no candle opens in it."""
+        chosen = select_range(self.histories, from_ms, to_ms)
+        part = Study(chosen.histories, chosen.first_open_ms)
+        candles = self.candles.within(chosen.first_open_ms, chosen.last_open_ms)
+        vars(part).update(candles=candles, signals=self.signals, buffers=self.buffers)
+        return part
 
     @cached_property
     def candles(self) -> CandleArrays:

@@ -42,7 +42,6 @@ def command(
 
     The symbols and their order come from --data, the timeframe from the files.
     """
-    from backtest.report.run import write_run_report
     from backtest.results import run_result, to_json, write_results
     from backtest.run import chosen_engine, run_backtest
     from backtest.simulation import Simulation
@@ -77,7 +76,11 @@ def command(
     result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms, finer))
     if out is not None:
         write_results(result, out)
-        write_run_report(result, chosen.histories, out / "report.html")
+        from backtest.report.run import write_run_report
+        from cli.candle_reports import is_simulated
+
+        simulated = any(is_simulated(path) for _, path in files)
+        write_run_report(result, chosen.histories, out / "report.html", simulated=simulated)
     if as_json:
         print(to_json(result.summary()).decode(), end="")
     else:

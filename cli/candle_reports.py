@@ -1,6 +1,6 @@
 """What the `data` commands say about candle files, and what `import --clean` makes of one."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,19 +9,53 @@ import numpy as np
 import polars as pl
 
 from trading.candle_checks import FAULT_NAMES, Checked, Fault, check_candles, refuse_bad_rows, row_fault
-from trading.candle_files import PRICES, RawCandles, read_candles
+from trading.candle_files import (
+    PRICES,
+    Floats,
+    RawCandles,
+    Times,
+    metadata,
+    read_candles,
+    refuse_other_symbol,
+)
 from trading.errors import CandleError, InputError
 from trading.simulated_market import SOURCE
 from trading.symbols import is_symbol
 from trading.timeframe import iso, timeframe_name
 
 OUTLIER_PERCENT = 20.0
+SHOWN = 5
+_CLOSE = PRICES.index("close")
+Rows = np.ndarray[Any, np.dtype[np.int64]]
 _QUOTES = ("USDT", "USDC", "FDUSD", "BUSD", "USD", "EUR", "BTC", "ETH")
 
 
 @dataclass(frozen=True)
+class Hole:
+    """Candles that are missing in a row: how many, and the open times of the first and the last."""
+
+    candles: int
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Outlier:
+    """A candle with a price far from the close before: its open time, and that price."""
+
+    time: str
+    price: str
+    value: float
+    close_before: float
+    move_percent: float
+
+
+@dataclass(frozen=True)
 class FileReport:
-    """A candle file in figures: holes, bad rows, and prices far from the close before."""
+    """A candle file in figures: holes, bad rows, and prices far from the close before.
+
+    `longest_holes` and `largest_outliers` have the worst ones, worst first.
+    """
 
     file: str
     symbol: str | None
@@ -34,16 +68,21 @@ class FileReport:
     missing: int
     longest_hole: int
     longest_hole_after: str | None
+    longest_holes: list[Hole]
     duplicates: int
     bad_rows: int
     faults: dict[str, int]
     first_bad_row: str | None
     outliers: int
+    largest_outliers: list[Outlier]
     largest_move_percent: float | None
 
 
-def report(path: Path) -> FileReport:
-    """Look a file over. Raises CandleError when it cannot be read as candles at all."""
+def report(path: Path, outlier_percent: float = OUTLIER_PERCENT, shown: int = SHOWN) -> FileReport:
+    """Look a file over. Raises CandleError when it cannot be read as candles at all.
+
+    `shown` is how many holes and outliers are listed; all are counted.
+    """
     raw = read_candles(path)
     checked = check_candles(raw)
     bad = np.flatnonzero(checked.faults)
@@ -52,69 +91,80 @@ def report(path: Path) -> FileReport:
     if not times.size:
         raise CandleError(f"{path}: has no good row; the first: {row_fault(raw, checked, 0)}")
     counts = checked.counts()
-    outliers, largest = _moves(raw, good)
     return FileReport(
         file=str(path),
-        symbol=symbol_of(path),
+        symbol=symbol_of(raw),
         simulated=is_simulated(path),
         timeframe=timeframe_name(checked.timeframe_ms),
         rows=len(raw),
         first=iso(int(times[0])),
         last=iso(int(times[-1])),
-        **_holes(times, checked.timeframe_ms),
+        **_holes(times, checked.timeframe_ms, shown),
         duplicates=counts.get(Fault.REPEATED, 0),
         bad_rows=int(bad.size),
         faults={FAULT_NAMES[fault]: count for fault, count in counts.items()},
         first_bad_row=row_fault(raw, checked, int(bad[0])) if bad.size else None,
-        outliers=outliers,
-        largest_move_percent=largest,
+        **_moves(raw, good, outlier_percent, shown),
     )
 
 
-def kept_rows(raw: RawCandles, checked: Checked) -> np.ndarray[Any, np.dtype[np.int64]]:
+def kept_rows(raw: RawCandles, checked: Checked) -> Rows:
     """The rows that --clean keeps, in the order of time: the good ones, and those only out of order."""
     fine = np.flatnonzero(np.isin(checked.faults, (Fault.NONE, Fault.UNSORTED)))
     return fine[np.argsort(raw.times_ms[fine], kind="stable")]
 
 
-def _holes(times: np.ndarray[Any, np.dtype[np.int64]], length_ms: int) -> dict[str, Any]:
+def _holes(times: Times, length_ms: int, shown: int) -> dict[str, Any]:
     missing = np.diff(times) // length_ms - 1
-    longest = int(np.argmax(missing)) if missing.size else 0
-    any_hole = bool(missing.size and missing[longest] > 0)
+    holes = np.flatnonzero(missing)
+    longest = _largest(missing[holes], holes, shown)
     return {
-        "holes": int(np.count_nonzero(missing)),
+        "holes": int(holes.size),
         "missing": int(missing.sum()),
-        "longest_hole": int(missing[longest]) if any_hole else 0,
-        "longest_hole_after": iso(int(times[longest])) if any_hole else None,
+        "longest_hole": int(missing.max(initial=0)),
+        "longest_hole_after": iso(int(times[np.argmax(missing)])) if holes.size else None,
+        "longest_holes": [
+            Hole(int(missing[row]), iso(int(times[row]) + length_ms), iso(int(times[row + 1]) - length_ms))
+            for row in longest
+        ],
     }
 
 
-def _moves(raw: RawCandles, rows: np.ndarray[Any, np.dtype[np.int64]]) -> tuple[int, float | None]:
+def _moves(raw: RawCandles, rows: Rows, outlier_percent: float, shown: int) -> dict[str, Any]:
     """Candles with a price far from the close before, and the largest move between two closes."""
-    if len(rows) < 2:
-        return 0, None
     closes = raw.prices["close"][rows]
-    away = [np.abs(raw.prices[name][rows][1:] / closes[:-1] - 1) * 100 for name in PRICES]
-    outliers = int(np.count_nonzero(np.max(away, axis=0) > OUTLIER_PERCENT))
-    return outliers, round(float(np.max(away[PRICES.index("close")])), 2)
+    moves = np.array([raw.prices[name][rows][1:] / closes[:-1] - 1 for name in PRICES]) * 100
+    worst = np.argmax(np.abs(moves), axis=0)
+    worst_moves = moves[worst, np.arange(worst.size)]
+    far = np.flatnonzero(np.abs(worst_moves) > outlier_percent)
+    listed = _largest(np.abs(worst_moves[far]), far, shown)
+    return {
+        "outliers": int(far.size),
+        "largest_outliers": [
+            Outlier(
+                time=iso(int(raw.times_ms[rows[row + 1]])),
+                price=PRICES[worst[row]],
+                value=float(raw.prices[PRICES[worst[row]]][rows[row + 1]]),
+                close_before=float(closes[row]),
+                move_percent=round(float(worst_moves[row]), 2),
+            )
+            for row in listed
+        ],
+        "largest_move_percent": round(float(np.abs(moves[_CLOSE]).max()), 2) if worst.size else None,
+    }
 
 
-def metadata(path: Path) -> dict[str, str]:
-    """What a Parquet file says about itself; nothing for a CSV."""
-    if path.suffix != ".parquet":
-        return {}
-    try:
-        return dict(pl.read_parquet_metadata(path))
-    except (pl.exceptions.PolarsError, OSError):
-        return {}
+def _largest(sizes: Rows | Floats, rows: Rows, count: int) -> Rows:
+    """The rows of the largest sizes, largest first; of equal ones the earliest first."""
+    return rows[np.argsort(-sizes, kind="stable")[:count]]
 
 
-def symbol_of(path: Path) -> str | None:
+def symbol_of(raw: RawCandles) -> str | None:
     """The symbol that a file says it holds, else what its name looks like: btcusdt_1h is BTC/USDT."""
-    said = metadata(path).get("symbol")
-    if said:
-        return said
-    for word in path.stem.upper().replace("-", "_").split("_"):
+    if raw.symbol and is_symbol(raw.symbol):
+        return raw.symbol
+    text = raw.symbol or raw.path.stem
+    for word in text.upper().replace("-", "_").split("_"):
         for quote in _QUOTES:
             guess = f"{word.removesuffix(quote)}/{quote}"
             if word.endswith(quote) and is_symbol(guess):
@@ -127,26 +177,41 @@ def is_simulated(path: Path) -> bool:
     return metadata(path).get("source") == SOURCE or SOURCE in path.name
 
 
-def clean_table(source: Path, clean: bool) -> tuple[pl.DataFrame, dict[str, int]]:
+def origin(raw: RawCandles, symbol: str | None) -> dict[str, str]:
+    """What a copy of a file says about its candles: their symbol, and where they come from.
+
+    Raises CandleError when the file says that it holds another symbol.
+    """
+    if symbol is not None:
+        refuse_other_symbol(raw, symbol)
+    elif raw.symbol is not None:
+        symbol = symbol_of(raw)
+    said = metadata(raw.path) | ({"symbol": symbol} if symbol else {})
+    return {name: said[name] for name in ("symbol", "source", "exchange") if name in said}
+
+
+def clean_table(raw: RawCandles, clean: bool) -> tuple[pl.DataFrame, dict[str, int]]:
     """A file's candles as Parquet will hold them, and how many rows were dropped or moved, by reason.
 
     Without `clean` a bad row raises CandleError.
     """
-    raw = read_candles(source)
     checked = check_candles(raw)
     if not clean:
         refuse_bad_rows(raw, checked)
     rows = kept_rows(raw, checked)
     if rows.size < 2:
-        raise CandleError(f"{source}: fewer than two good rows are left")
-    table = pl.DataFrame(
-        {
-            "timestamp": pl.Series(raw.times_ms[rows]).cast(pl.Datetime("ms", "UTC")),
-            **{name: raw.prices[name][rows] for name in PRICES},
-            "volume": raw.volume[rows],
-        }
+        raise CandleError(f"{raw.path}: fewer than two good rows are left")
+    table = candle_table(
+        raw.times_ms[rows], {name: raw.prices[name][rows] for name in PRICES}, raw.volume[rows]
     )
     return table, {FAULT_NAMES[fault]: count for fault, count in checked.counts().items()}
+
+
+def candle_table(times_ms: Times, prices: Mapping[str, Floats], volume: Floats) -> pl.DataFrame:
+    """Candles as a file holds them."""
+    return pl.DataFrame(
+        {"timestamp": pl.Series(times_ms).cast(pl.Datetime("ms", "UTC")), **prices, "volume": volume}
+    )
 
 
 def write_candles(table: pl.DataFrame, target: Path, about: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""`autotrader data import|verify|list|sample`."""
+"""`autotrader data download|import|verify|list|sample`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,11 +8,113 @@ import typer
 from cli.options import ConfigOption, JsonOption, VerboseOption, group
 
 if TYPE_CHECKING:
+    from cli.candle_download import AskedRange, Downloaded
     from cli.candle_reports import FileReport
+    from trading.settings import ExchangeSettings
 
-command = group("Candle files: import, verify, list, sample.")
+command = group("Candle files: download, import, verify, list, sample.")
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that exists.")]
+# Where samples begin: the same candles have the same times.
+NEW_YEAR_2020_MS = 1_577_836_800_000
+
+
+@command.command()
+def download(
+    symbols: Annotated[list[str], typer.Argument(metavar="SYMBOL...", help="Spot markets, BASE/QUOTE.")],
+    from_: Annotated[str, typer.Option("--from", metavar="DATE", help="First open time, included.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Last open time, excluded [now].", show_default=False)
+    ] = None,
+    timeframes: Annotated[
+        list[str] | None,
+        typer.Option("--timeframe", metavar="TF", help="Such as 1m; may be repeated [engine.timeframe]."),
+    ] = None,
+    exchange: Annotated[
+        str | None, typer.Option(metavar="ID", help="Any ccxt id; exchange.options apply [exchange.id].")
+    ] = None,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder of the files.")] = Path(),
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """An exchange's closed candles, one Parquet file a symbol and timeframe.
+
+    Files that are there are extended; after an interruption the same command goes on.
+    """
+    from dataclasses import asdict
+
+    from cli.candle_download import AskedRange
+    from cli.clock import now_ms
+    from cli.config import load_settings
+    from cli.inputs import free_folder
+    from cli.output import print_json
+    from trading.errors import InputError
+    from trading.symbols import checked_symbol
+    from trading.timeframe import timeframe_ms
+
+    settings = load_settings(config).settings
+    chosen = settings.exchange.model_copy(update={"id": exchange or settings.exchange.id})
+    asked = AskedRange.parse(from_, to, now_ms())
+    names = list(dict.fromkeys(map(checked_symbol, symbols)))
+    lengths = list(dict.fromkeys(map(timeframe_ms, timeframes or [settings.engine.timeframe])))
+    free_folder(out)
+    done = _downloads(chosen, names, lengths, asked, out, verbose)
+    if as_json:
+        print_json({"exchange": chosen.id, "files": [asdict(each) for each in done]})
+    else:
+        _print_downloads(chosen.id, done)
+    empty = [f"{each.symbol} {each.timeframe}" for each in done if not each.candles]
+    if empty:
+        raise InputError(f"{chosen.id} has no candles of {', '.join(empty)} from {asked}")
+
+
+def _downloads(
+    exchange: "ExchangeSettings",
+    symbols: list[str],
+    lengths: list[int],
+    asked: "AskedRange",
+    out: Path,
+    verbose: bool,
+) -> "list[Downloaded]":
+    import time
+    from random import Random
+
+    from cli.candle_download import download_all
+    from cli.clock import now_ms
+    from cli.download_bar import download_bar
+    from cli.exchange_history import ExchangeHistory
+    from cli.exchange_patience import Patience
+
+    with download_bar(verbose) as (progress, say):
+        patience = Patience(time.sleep, time.monotonic, now_ms, Random(), say)
+        history = ExchangeHistory.open(exchange.id, exchange.options, patience)
+        try:
+            return download_all(history, symbols, lengths, asked, out, now_ms(), time.monotonic, progress)
+        except KeyboardInterrupt:
+            typer.echo("interrupted: what was downloaded is kept, and the same command goes on", err=True)
+            raise
+
+
+def _print_downloads(exchange: str, done: "list[Downloaded]") -> None:
+    from cli.output import print_table
+
+    columns = ("file", ">candles", ">new", "from", "to", ">missing")
+    print_table(f"Candles from {exchange}", columns, map(_download_row, done))
+    for each in done:
+        for fault, count in each.dropped.items():
+            print(f"{Path(each.file).name}: {count} bad rows dropped: {fault}")
+
+
+def _download_row(each: "Downloaded") -> tuple[object, ...]:
+    return (
+        Path(each.file).name,
+        each.candles,
+        each.added,
+        (each.first or "-")[:10],
+        (each.last or "-")[:10],
+        each.missing,
+    )
 
 
 @command.command("import")
@@ -27,16 +129,15 @@ def import_(
     verbose: VerboseOption = False,
 ) -> None:
     """Candles from CSV or Parquet to Parquet, checked."""
-    from cli.candle_reports import check_target, clean_table, metadata, write_candles
+    from cli.candle_reports import check_target, clean_table, origin, write_candles
     from cli.output import print_json
+    from trading.candle_files import read_candles
     from trading.symbols import checked_symbol
 
     check_target(target, force)
-    about = metadata(source)
-    about = {name: about[name] for name in ("symbol", "source") if name in about}
-    if symbol is not None:
-        about["symbol"] = checked_symbol(symbol)
-    table, found = clean_table(source, clean)
+    raw = read_candles(source)
+    about = origin(raw, None if symbol is None else checked_symbol(symbol))
+    table, found = clean_table(raw, clean)
     write_candles(table, target, about)
     if as_json:
         print_json({"file": str(target), "rows": table.height, "repaired": found})
@@ -50,6 +151,10 @@ def import_(
 @command.command()
 def verify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Parquet or CSV files.")],
+    outlier_percent: Annotated[
+        float, typer.Option(min=0, help="How far from the close before a price is an outlier.")
+    ] = 20.0,
+    top: Annotated[int, typer.Option(min=0, help="How many holes and outliers are listed.")] = 5,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -60,20 +165,18 @@ def verify(
     from cli.candle_reports import report
     from cli.output import print_json
 
-    reports = [report(file) for file in files]
+    reports = [report(file, outlier_percent, top) for file in files]
     if as_json:
         print_json([asdict(each) for each in reports])
     else:
         for each in reports:
-            _print_report(each)
+            _print_report(each, outlier_percent)
     return 1 if any(each.bad_rows for each in reports) else 0
 
 
-def _print_report(each: "FileReport") -> None:
-    from cli.candle_reports import OUTLIER_PERCENT
+def _print_report(each: "FileReport", outlier_percent: float) -> None:
     from cli.output import print_table
 
-    longest = f"{each.longest_hole} after {each.longest_hole_after}" if each.longest_hole else "-"
     rows: list[tuple[str, object]] = [
         ("symbol", each.symbol or "-"),
         ("timeframe", each.timeframe),
@@ -81,16 +184,24 @@ def _print_report(each: "FileReport") -> None:
         ("from", each.first),
         ("to", each.last),
         ("missing candles", f"{each.missing} in {each.holes} holes"),
-        ("longest hole", longest),
         ("repeated rows", each.duplicates),
         ("bad rows, all kinds", each.bad_rows),
         *((f"  {fault}", count) for fault, count in each.faults.items()),
-        (f"prices over {OUTLIER_PERCENT:g} % off the close before", each.outliers),
+        (f"prices over {outlier_percent:g} % off the close before", each.outliers),
         ("largest move between closes", f"{each.largest_move_percent} %"),
     ]
     if each.first_bad_row:
         rows.append(("first bad row", each.first_bad_row))
     print_table(f"{each.file}{' (SIMULATED)' if each.simulated else ''}", ("", "found"), rows)
+    if each.longest_holes:
+        holes = [(hole.candles, hole.first, hole.last) for hole in each.longest_holes]
+        print_table("Longest holes", (">candles", "first", "last"), holes)
+    if each.largest_outliers:
+        far = [
+            (one.time, one.price, f"{one.value:.8g}", f"{one.close_before:.8g}", f"{one.move_percent:+} %")
+            for one in each.largest_outliers
+        ]
+        print_table("Largest outliers", ("candle", "price", ">is", ">close before", ">off"), far)
 
 
 @command.command("list")
@@ -154,24 +265,15 @@ def sample(
     from trading.candle_files import COLUMNS
     from trading.simulated_market import SOURCE, SimulatedMarket, simulated_candles
     from trading.symbols import checked_symbol
-    from trading.timeframe import iso, timeframe_ms
+    from trading.timeframe import first_open_from, iso, timeframe_ms
 
     check_target(out, force)
     market = SimulatedMarket(checked_symbol(symbol), seed, timeframe_ms(timeframe))
-    table = simulated_candles(market, _first_open_ms(market.timeframe_ms), candles).select(COLUMNS)
+    first = first_open_from(NEW_YEAR_2020_MS, market.timeframe_ms)
+    table = simulated_candles(market, first, candles).select(COLUMNS)
     about = {"symbol": symbol, "source": SOURCE, "seed": str(seed)}
     write_candles(table, out, about)
     if as_json:
         print_json({"file": str(out), "rows": candles, **about})
     else:
-        first = iso(_first_open_ms(market.timeframe_ms))
-        print(f"wrote {candles} {SOURCE} candles of {timeframe} from {first} to {out}")
-
-
-def _first_open_ms(timeframe_ms: int) -> int:
-    """The first open time of the grid in 2020: the same candles have the same times."""
-    from trading.timeframe import grid_offset_ms
-
-    new_year_2020_ms = 1_577_836_800_000
-    offset = grid_offset_ms(timeframe_ms)
-    return -(-(new_year_2020_ms - offset) // timeframe_ms) * timeframe_ms + offset
+        print(f"wrote {candles} {SOURCE} candles of {timeframe} from {iso(first)} to {out}")

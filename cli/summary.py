@@ -1,21 +1,7 @@
 """The figures of a run as a table that a person reads."""
 
-from decimal import Decimal
-from typing import Any
-
+from backtest.report.labels import GROUPS, figure_label, figure_unit, with_unit
 from backtest.results import RunResult
-
-_ROWS = (
-    ("Result", ("total_return_percent", "buy_and_hold_percent", "cagr_percent")),
-    ("Risk", ("max_drawdown_percent", "max_drawdown_days", "volatility_percent", "exposure_percent")),
-    ("Ratios", ("sharpe", "sortino", "calmar", "profit_factor")),
-    ("Trades", ("trades", "win_rate_percent", "average_trade_percent", "best_trade_percent",
-                "worst_trade_percent", "expectancy_quote", "average_holding_hours",
-                "longest_holding_hours")),
-    ("Costs", ("fees_quote", "turnover_quote")),
-    ("Candles", ("candles", "candles_filled")),
-)  # fmt: skip
-_UNITS = {"percent": " %", "days": " days", "hours": " h"}
 
 
 def print_summary(result: RunResult, title: str) -> None:
@@ -35,22 +21,10 @@ def print_summary(result: RunResult, title: str) -> None:
     table.add_row("", "to the last close", str(summary["end"]))
     table.add_row("Equity", "initial capital", f"{summary['initial_capital']:,.2f} {quote}")
     table.add_row("", "final equity", f"{summary['final_equity']:,.2f} {quote}")
-    for group, names in _ROWS:
+    for group, names in GROUPS:
         for place, name in enumerate(names):
-            label, shown = _shown(name, summary[name], quote)
-            table.add_row("" if place else group, label, shown)
+            shown = with_unit(summary[name], figure_unit(name, quote))
+            table.add_row("" if place else group, figure_label(name), shown)
     if result.records.open_positions:
         table.add_row("", "still open", ", ".join(result.records.open_positions))
     console().print(table)
-
-
-def _shown(name: str, value: Any, quote: str) -> tuple[str, str]:
-    """A figure's label and its value with the unit that its name ends with."""
-    stem, _, unit = name.rpartition("_")
-    label = (stem if unit in (*_UNITS, "quote") else name).replace("_", " ")
-    if value is None:
-        return label, "-"
-    if unit == "quote":
-        return label, f"{value:,.2f} {quote}"
-    text = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
-    return label, text + _UNITS.get(unit, "") if isinstance(value, float | Decimal) else text

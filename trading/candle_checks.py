@@ -59,9 +59,14 @@ def check_candles(raw: RawCandles) -> Checked:
     that is not a whole number of seconds.
     """
     length = timeframe_of(raw)
-    masks = _masks(raw, length)
+    return Checked(length, row_faults(raw, length))
+
+
+def row_faults(raw: RawCandles, timeframe_ms: int) -> NDArray[np.int8]:
+    """The fault of each row, the timeframe being known."""
+    masks = _masks(raw, timeframe_ms)
     faults = np.select(list(masks.values()), [int(fault) for fault in masks], default=int(Fault.NONE))
-    return Checked(length, faults.astype(np.int8))
+    return faults.astype(np.int8)
 
 
 def _masks(raw: RawCandles, length_ms: int) -> dict[Fault, Mask]:

@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from trading.errors import CandleError
+from trading.symbols import names_market
 
 PRICES = ("open", "high", "low", "close")
 COLUMNS = ("timestamp", *PRICES, "volume")
@@ -30,10 +31,12 @@ Times = NDArray[np.int64]
 class RawCandles:
     """A file's rows as they stand: open times in ms UTC, prices and volume as floats.
 
-    What cannot be read is `UNREADABLE` or NaN; `table` keeps the original values for messages.
+    What cannot be read is `UNREADABLE` or NaN; `table` keeps the original values for messages. `symbol`
+    is what the file says that it holds, in its own spelling: its column, else its metadata.
     """
 
     path: Path
+    symbol: str | None
     times_ms: Times
     prices: dict[str, Floats]
     volume: Floats
@@ -55,9 +58,9 @@ def read_candles(path: Path) -> RawCandles:
         raise CandleError(f"{path}: has no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
     if table.is_empty():
         raise CandleError(f"{path}: has no rows")
-    _check_symbols(path, table)
     return RawCandles(
         path=path,
+        symbol=_column_symbol(path, table) or metadata(path).get("symbol") or None,
         times_ms=_times_ms(table["timestamp"]),
         prices={name: _floats(table[name]) for name in PRICES},
         volume=_floats(table["volume"]),
@@ -95,12 +98,27 @@ def _known_columns(schema: "pl.Schema | dict[str, pl.DataType]") -> list[str]:
     return [name for name in schema if name in COLUMNS or name == _SYMBOL_COLUMN]
 
 
-def _check_symbols(path: Path, table: pl.DataFrame) -> None:
+def refuse_other_symbol(raw: RawCandles, symbol: str) -> None:
+    """Raise CandleError when a file says that its candles are not of this symbol."""
+    if raw.symbol is not None and not names_market(raw.symbol, symbol):
+        raise CandleError(f"{raw.path}: says that its candles are of {raw.symbol}, not of {symbol}")
+
+
+def metadata(path: Path) -> dict[str, str]:
+    """What a Parquet file says about itself; nothing for any other file."""
+    try:
+        return dict(pl.read_parquet_metadata(path))
+    except (pl.exceptions.PolarsError, OSError):
+        return {}
+
+
+def _column_symbol(path: Path, table: pl.DataFrame) -> str | None:
     if _SYMBOL_COLUMN not in table.columns:
-        return
+        return None
     symbols = table[_SYMBOL_COLUMN].unique(maintain_order=True).to_list()
     if len(symbols) > 1:
         raise CandleError(f"{path}: mixes symbols ({symbols[0]}, {symbols[1]}); a file holds one")
+    return None if symbols[0] is None else str(symbols[0])
 
 
 def _floats(column: pl.Series) -> Floats:

@@ -5,6 +5,7 @@ from itertools import repeat
 
 import numpy as np
 
+from trading.candle_files import Times
 from trading.candles import Candle, Holes
 from trading.events import CandlesClosed
 from trading.history import History
@@ -22,7 +23,7 @@ class CandleGrid:
     def __init__(self, histories: Sequence[History]) -> None:
         self.histories = tuple(histories)
         self.timeframe_ms = histories[0].timeframe_ms
-        self.times_ms = np.unique(np.concatenate([history.open_times_ms for history in histories]))
+        self.times_ms = _merged([history.open_times_ms for history in histories])
         self.first_ms = int(self.times_ms[0])
         self.height = len(self.times_ms)
         self._offsets = [
@@ -78,3 +79,11 @@ class CandleGrid:
 
     def __repr__(self) -> str:
         return f"CandleGrid({self.height} open times from {iso(self.first_ms)})"
+
+
+def _merged(columns: Sequence[Times]) -> Times:
+    """Sorted open times of several columns that are sorted themselves, each once."""
+    if len(columns) == 1:
+        return columns[0]
+    times_ms = np.sort(np.concatenate(columns), kind="stable")
+    return times_ms[np.append(True, times_ms[1:] > times_ms[:-1])]

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from trading.candle_checks import check_candles, refuse_bad_rows
-from trading.candle_files import PRICES, RawCandles, Times, read_candles
+from trading.candle_files import PRICES, RawCandles, Times, read_candles, refuse_other_symbol
 from trading.errors import CandleError, InputError
 from trading.market import Market
 from trading.price_ticks import Floats, Ticks, finest_tick, to_prices, to_ticks
@@ -44,9 +45,19 @@ class History:
         """The row of the first candle that opens at this time or later; the length when none does."""
         return int(np.searchsorted(self.open_times_ms, open_time_ms))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as plain arrays, which another process can read where they lie, without a copy."""
+        columns = {name: self.candles[name].to_physical().to_numpy() for name in self.candles.columns}
+        return _unpickled, (self.market, self.timeframe_ms, columns)
+
     def head(self, rows: int) -> "History":
         """The same history, cut after so many rows."""
         return History(self.market, self.timeframe_ms, self.candles.head(rows))
+
+
+def _unpickled(market: Market, timeframe_ms: int, columns: dict[str, NDArray[Any]]) -> History:
+    candles = pl.DataFrame(columns).with_columns(pl.col("timestamp").cast(pl.Datetime("ms", "UTC")))
+    return History(market, timeframe_ms, candles)
 
 
 def load_histories(
@@ -77,9 +88,11 @@ def load_history(
     """One symbol's history from a Parquet or CSV file.
 
     The price step is `tick`, else that of the `[market]` section, else the finest decimal of the
-    file's prices. Raises CandleError, naming file, row and rule, for anything that rulebook 1 forbids.
+    file's prices. Raises CandleError, naming file, row and rule, for anything that rulebook 1 forbids,
+    and when the file says that it holds another symbol.
     """
     raw = read_candles(path)
+    refuse_other_symbol(raw, symbol)
     checked = check_candles(raw)
     refuse_bad_rows(raw, checked)
     prices = np.concatenate([raw.prices[name] for name in PRICES])

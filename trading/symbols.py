@@ -20,6 +20,12 @@ def checked_symbol(text: str) -> str:
     return text
 
 
+def names_market(text: str, symbol: str) -> bool:
+    """Whether a text names this market in some spelling: BTC/USDT, btc-usdt, BTC_USDT, BTCUSDT, or BTC."""
+    base, _, quote = symbol.partition("/")
+    return re.sub(r"[-_/\s]", "", text).upper() in (base, base + quote)
+
+
 def quote_of(symbol: str) -> str:
     """The currency that a symbol's prices are in: USDT for BTC/USDT."""
     return symbol.partition("/")[2]

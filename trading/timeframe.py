@@ -45,6 +45,12 @@ def on_grid(open_time_ms: int, length_ms: int) -> bool:
     return (open_time_ms - grid_offset_ms(length_ms)) % length_ms == 0
 
 
+def first_open_from(time_ms: int, length_ms: int) -> int:
+    """The first open time on a timeframe's grid that is not before this time, in ms."""
+    offset = grid_offset_ms(length_ms)
+    return -(-(time_ms - offset) // length_ms) * length_ms + offset
+
+
 def midnight_after(time_ms: int) -> int:
     """The first 00:00 UTC later than this time."""
     return (time_ms // DAY_MS + 1) * DAY_MS

@@ -94,8 +94,28 @@ class CandleArrays:
         return int(np.count_nonzero(self.kind[self.first_row :] == FILLED))
 
     def own_rows(self, s: int) -> tuple[int, int]:
-        """The rows in range at which a symbol has candles: from the first to before the last."""
-        return max(self.first_row, self.offsets[s]), self.offsets[s] + self.lengths[s]
+        """The rows in range at which a symbol has candles: the first, and the one after the last."""
+        first = max(self.first_row, self.offsets[s])
+        return first, max(first, self.offsets[s] + self.lengths[s])
+
+    def within(self, first_open_ms: int, last_open_ms: int) -> "CandleArrays":
+        """The same candles up to an open time, traded in from another on; nothing is copied."""
+        rows = int(np.searchsorted(self.times_ms, last_open_ms, side="right"))
+        pairs = zip(self.offsets, self.lengths, strict=True)
+        lengths = tuple(max(0, min(length, rows - offset)) for offset, length in pairs)
+        offsets = tuple(offset if length else 0 for offset, length in zip(self.offsets, lengths, strict=True))
+        return _arrays(
+            self.timeframe_ms,
+            first_open_ms,
+            offsets,
+            lengths,
+            self.times_ms[:rows],
+            self.prices[:rows],
+            self.kind[:rows],
+            self.detail,
+            self.detail_ms,
+            self.starts[:, : rows + 1],
+        )
 
     def since_hole(self, max_gap_candles: int) -> NDArray[np.int32]:
         """(rows, symbols): the real candles closed since a hole longer than this, -1 where none matters;
@@ -130,12 +150,30 @@ def candle_arrays(
         kind[rows, s] = np.where(history.candles["filled"].to_numpy(), FILLED, REAL)
         if lengths[s]:
             prices[rows.stop :, s, CLOSE] = prices[rows.stop - 1, s, CLOSE]
-    first_row = grid.row(first_open_ms)
-    days = times_ms[first_row:] // DAY_MS
-    close_days = np.append(first_open_ms, times_ms[first_row:] + grid.timeframe_ms) // DAY_MS
     detail, detail_ms, starts = _detail(times_ms, prices, kind, details)
+    return _arrays(
+        grid.timeframe_ms, first_open_ms, offsets, lengths, times_ms, prices, kind, detail, detail_ms, starts
+    )
+
+
+def _arrays(
+    timeframe_ms: int,
+    first_open_ms: int,
+    offsets: tuple[int, ...],
+    lengths: tuple[int, ...],
+    times_ms: Ints,
+    prices: Ints,
+    kind: Bytes,
+    detail: Ints,
+    detail_ms: Ints,
+    starts: Ints,
+) -> CandleArrays:
+    """The arrays, with the rows at which days end from the first open time in range on."""
+    first_row = int(np.searchsorted(times_ms, first_open_ms))
+    days = times_ms[first_row:] // DAY_MS
+    close_days = np.append(first_open_ms, times_ms[first_row:] + timeframe_ms) // DAY_MS
     return CandleArrays(
-        timeframe_ms=grid.timeframe_ms,
+        timeframe_ms=timeframe_ms,
         first_row=first_row,
         offsets=offsets,
         lengths=lengths,

@@ -167,7 +167,7 @@ class Decisions:
 
     def _ballot(self, s: int) -> Ballot:
         first, last = self.candles.own_rows(s)
-        rows, own = last - first, slice(first - self.candles.offsets[s], None)
+        rows = last - first
         ballot = Ballot(
             np.zeros(rows, np.int8),
             np.zeros(rows, np.int8),
@@ -175,7 +175,7 @@ class Decisions:
             np.zeros(rows, np.int64),
         )
         said = self.words[s]
-        vote(said.sides[:, own], said.confidences[:, own], *vote_rules(self.rules), ballot)
+        vote(said.sides, said.confidences, first - self.candles.offsets[s], *vote_rules(self.rules), ballot)
         return ballot
 
     def _order_ids(self, symbol: str, verdicts: Bytes, ballot: Ballot, first: int) -> Iterator[str]:

@@ -11,7 +11,7 @@ from backtest.fast.arrays import Bytes
 from backtest.fast.candles import CandleArrays
 from backtest.fast.simulate import Words
 from backtest.fast.votes import sma_crosses
-from backtest.simulation import Asked
+from backtest.simulation import Asked, Chosen
 from trading.history import History
 from trading.settings import StrategySettings
 from trading.strategies.base import Strategy
@@ -41,11 +41,11 @@ class SignalCache:
         self._bytes = 0
         self._rooms: dict[int, Words] = {}
 
-    def words(self, strategies: Sequence[tuple[StrategySettings, Strategy]]) -> list[Words]:
+    def words(self, strategies: Chosen) -> list[Words]:
         """What these strategies say of each symbol; good until the next call."""
         return [self._symbol(s, strategies) for s in range(len(self._ground.histories))]
 
-    def _symbol(self, s: int, strategies: Sequence[tuple[StrategySettings, Strategy]]) -> Words:
+    def _symbol(self, s: int, strategies: Chosen) -> Words:
         room = self._room(s, len(strategies))
         for k, (chosen, strategy) in enumerate(strategies):
             if not self._crosses(s, chosen, strategy, room.sides[k], room.confidences[k]):
@@ -68,9 +68,12 @@ class SignalCache:
         confidences: NDArray[np.int32],
     ) -> bool:
         """Fill in the signals of `sma_cross` by its compiled form; whether it is one and its sums fit."""
-        sums = self._ground.candles.close_sums[s]
-        if type(strategy) is not SmaCross or int(sums[-1]) * strategy.slow >= _LARGEST:
+        if type(strategy) is not SmaCross:
             return False
+        candles = self._ground.candles
+        if candles.highest_tick * max(candles.lengths[s], strategy.fast * strategy.slow) >= _LARGEST:
+            return False
+        sums = candles.close_sums[s]
         asked = self._asked(s, chosen, strategy)
         sma_crosses(
             sums, strategy.fast, strategy.slow, asked.every_candles, asked.closes_before, sides, confidences

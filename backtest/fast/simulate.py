@@ -90,12 +90,11 @@ def outcomes_of(rules: Rules, candles: CandleArrays, words: Sequence[Words], buf
     alone = len(by.weights) == 1 and by.weights[0] > 0 and by.valid_candles[0] == 1
     for s, said in enumerate(words):
         first, last = candles.own_rows(s)
-        own = slice(first - candles.offsets[s], None)
-        sides, confidences = said.sides[:, own], said.confidences[:, own]
+        own, made = first - candles.offsets[s], outcomes[s, first:last]
         if alone:
-            vote_alone(sides[0], confidences[0], by.threshold, outcomes[s, first:last])
+            vote_alone(said.sides[0, own:], said.confidences[0, own:], by.threshold, made)
         else:
-            vote(sides, confidences, *by, _NOTHING_KEPT._replace(outcomes=outcomes[s, first:last]))
+            vote(said.sides, said.confidences, own, *by, _NOTHING_KEPT._replace(outcomes=made))
     return outcomes
 
 

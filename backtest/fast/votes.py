@@ -27,6 +27,7 @@ class Ballot(NamedTuple):
 def vote(
     sides: Bytes,
     confidences: NDArray[np.int32],
+    first: int,
     weights: Ints,
     valid_candles: Ints,
     threshold: int,
@@ -34,14 +35,16 @@ def vote(
     ballot: Ballot,
 ) -> None:
     """Count the votes; `sides` and `confidences` are (enabled strategies, candles), confidences in millionths
-    of a percent, weights in millionths. A signal counts for `valid_candles` closes, its own included."""
-    strategies, candles = sides.shape
+    of a percent, weights in millionths. A signal counts for `valid_candles` closes, its own included, from
+    the candle `first` on, whose vote is the first of the ballot."""
+    strategies = len(sides)
     keep = len(ballot.why) > 0
     enabled = weights.sum()
     counted = np.full(strategies, ABSENT, np.int8)
     confidence = np.zeros(strategies, np.int64)
     said = np.zeros(strategies, np.int64)
-    for row in range(candles):
+    for place in range(len(ballot.outcomes)):
+        row = first + place
         buy = sell = hold = answered = opinion = 0
         for k in range(strategies):
             side = sides[k, row]
@@ -75,9 +78,9 @@ def vote(
             outcome = BUY
         elif sell == best:
             outcome = SELL
-        ballot.outcomes[row] = outcome
+        ballot.outcomes[place] = outcome
         if keep:
-            ballot.why[row], ballot.best[row], ballot.opinion[row] = why, best, opinion
+            ballot.why[place], ballot.best[place], ballot.opinion[place] = why, best, opinion
 
 
 @compiled
