@@ -23,7 +23,23 @@ def store_folder() -> Path:
     return Path(os.environ.get("NUMBA_CACHE_DIR") or user) / digest.hexdigest()[:16]
 
 
-numba.config.CACHE_DIR = str(store_folder())  # type: ignore[attr-defined]
+def is_stored() -> bool:
+    """Whether the compiled code is there already; else the first run compiles it, which takes seconds."""
+    return _FOLDER.exists() and any(_FOLDER.iterdir())
 
-compiled = njit(cache=True, error_model="numpy", nogil=True)
-inlined = njit(cache=True, error_model="numpy", nogil=True, inline="always")
+
+def _can_be_stored(folder: Path) -> bool:
+    """Whether the folder is there and can be written to; where not, each process compiles anew."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+_FOLDER = store_folder()
+numba.config.CACHE_DIR = str(_FOLDER)  # type: ignore[attr-defined]
+_stored = _can_be_stored(_FOLDER)
+
+compiled = njit(cache=_stored, error_model="numpy", nogil=True)
+inlined = njit(cache=_stored, error_model="numpy", nogil=True, inline="always")

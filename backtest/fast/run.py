@@ -32,6 +32,7 @@ from backtest.fast.arrays import (
     Ints,
 )
 from backtest.fast.candles import CandleArrays, candle_arrays
+from backtest.fast.compiled import is_stored
 from backtest.fast.decisions import Decisions
 from backtest.fast.simulate import Buffers, Simulated, Words, outcomes_of, simulate
 from backtest.simulation import Progress, Simulation, Voice, listen
@@ -58,6 +59,8 @@ def run_fast(simulation: Simulation, progress: Progress) -> "FastRecords":
     by_symbol = _by_symbol(voices, len(simulation.histories))
     words = [_words(each, candles.lengths[s]) for s, each in enumerate(by_symbol)]
     rules, buffers = simulation.rules, Buffers()
+    if not is_stored():
+        progress("compiling, once on this machine", 0, 1)
     outcomes = outcomes_of(rules, candles, words, buffers)
     simulated = simulate(rules, candles, outcomes, buffers, keep=True)
     decisions = Decisions(rules, candles, by_symbol, words, simulated.verdicts)
