@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -32,6 +33,10 @@ class Study:
 
     histories: Sequence[History]
     first_open_ms: int
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process is sent: signals and buffers are made there."""
+        return {name: value for name, value in vars(self).items() if name not in ("signals", "buffers")}
 
     def part(self, from_ms: int, to_ms: int) -> "Study":
         """The trials' ground from one open time (included) to another (excluded), on the same arrays and

@@ -86,4 +86,5 @@ def _merged(columns: Sequence[Times]) -> Times:
     if len(columns) == 1:
         return columns[0]
     times_ms = np.sort(np.concatenate(columns), kind="stable")
-    return times_ms[np.append(True, times_ms[1:] > times_ms[:-1])]
+    distinct: Times = times_ms[np.append(True, times_ms[1:] > times_ms[:-1])]
+    return distinct

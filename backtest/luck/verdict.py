@@ -60,13 +60,19 @@ class Permutation(Struct, frozen=True):
     null_bests: Histogram
     sweeps: int
 
+    @property
+    def beats_all(self) -> bool:
+        """Whether no permuted sweep found a best as good."""
+        return self.probability <= 1 / (1 + self.sweeps)
+
 
 class Luck(Struct, frozen=True):
     """Skill or luck. None stands for what cannot be computed: no trades, too few days, one trial only.
 
     `probability` (0 to 1) is the one in the sentence: the larger one of the Reality Check's, on returns
-    in excess of the market's, and the permuted sweeps', where there are any. The deflated Sharpe ratio
-    and the probability of overfitting do not enter: both also blame a sweep in which many trials are good.
+    in excess of the market's, and the permuted sweeps', where one of them was as good. The deflated
+    Sharpe ratio and the probability of overfitting do not enter: both also blame a sweep in which many
+    trials are good.
     `best_excess_sharpe` is the best's Sharpe ratio a year without what the market gave.
     """
 
@@ -94,8 +100,7 @@ def luck_of(trials: Trials, seed: int) -> Luck:
     check = None if best_excess is None else reality_check(excess, best_excess, made, seed)
     permutation = _permutation(trials.null, made)
     overfit = None if best_excess is None else overfitting(excess)
-    probabilities = [each.probability for each in (check, permutation) if each is not None]
-    probability = max(probabilities, default=None)
+    probability = _probability(check, permutation)
     excess_sharpe = check.sharpe if check else None
     return Luck(
         sentence=sentence_of(len(sharpes), probability),
@@ -111,6 +116,14 @@ def luck_of(trials: Trials, seed: int) -> Luck:
         trade_order=shuffled_trades(np.array(trials.trade_returns, dtype=np.float64), seed),
         block_bootstrap=None if best is None else block_bootstrap(judged[:, best], seed),
     )
+
+
+def _probability(check: RealityCheck | None, permutation: Permutation | None) -> float | None:
+    """The larger probability. A best that beats every permuted sweep is as unlikely as the number of
+    sweeps can show; then the Reality Check stands, where there is one."""
+    if permutation is None or (check is not None and permutation.beats_all):
+        return check.probability if check else None
+    return max(permutation.probability, check.probability if check else 0.0)
 
 
 def _judged(returns: Floats, best: int) -> tuple[Floats, int | None]:

@@ -162,3 +162,14 @@ def test_verdict_on_a_loser_says_that_there_is_nothing() -> None:
 )
 def test_percent_of_a_probability_is_readable(probability: float, text: str) -> None:
     assert percent(probability) == text
+
+
+def test_best_that_beats_every_permuted_sweep_keeps_the_probability_of_the_reality_check() -> None:
+    returns = skilled()
+    alone = verdict(returns)
+    agreed = verdict(returns, null=NullBests(observed=9.0, bests=[0.5] * 19, trials=100))
+    doubted = verdict(returns, null=NullBests(observed=9.0, bests=[0.5] * 9 + [9.5] * 10, trials=100))
+    assert agreed.probability == alone.probability
+    assert agreed.permutation is not None
+    assert agreed.permutation.probability == pytest.approx(0.05)
+    assert doubted.probability == pytest.approx(0.55)
