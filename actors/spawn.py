@@ -1,6 +1,7 @@
 """Ray: how it starts, how actors are made, found, asked and ended. Nothing else knows these options."""
 
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from trading.errors import AutotraderError, OperationError
 
 NAMESPACE = "autotrader"
 OBJECT_STORE_BYTES = 80_000_000
+CONNECT_SECONDS = 5.0
 
 _LEFT_OUT = ("start_monitor", "start_log_monitor", "start_api_server")
 
@@ -20,13 +22,17 @@ _ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "POLARS_MAX_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    # By itself Ray makes its workers nice, and they starve on a busy machine.
+    "RAY_worker_niceness": "0",
 }
 
 
-def start_ray(address: str | None = None) -> None:
+def start_ray(address: str | None = None, object_store_bytes: int = OBJECT_STORE_BYTES) -> None:
     """Start a private Ray on loopback, or join the cluster at `address`.
 
-    A private one dies with this process. Raises OperationError when the cluster cannot be reached.
+    A private one dies with this process, and has `object_store_bytes` of shared memory. Raises
+    OperationError when the cluster cannot be reached.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -45,16 +51,28 @@ def start_ray(address: str | None = None) -> None:
             ray.init(
                 address="local",
                 _node_ip_address="127.0.0.1",
-                object_store_memory=OBJECT_STORE_BYTES,
+                object_store_memory=object_store_bytes,
                 **common,
             )
     else:
         del common["include_dashboard"]
+        _refuse_closed_port(address)
         try:
             ray.init(address=address, **common)
         except Exception as error:
             raise OperationError(f"address: no Ray cluster at {address!r}: {error}") from None
     _protect_token()
+
+
+def _refuse_closed_port(address: str) -> None:
+    """Raise OperationError when nothing listens at HOST:PORT: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except OSError as error:
+        raise OperationError(f"address: no Ray cluster at {address!r}: {error}") from None
 
 
 @contextmanager

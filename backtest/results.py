@@ -26,6 +26,7 @@ from trading.statistics import (
 )
 from trading.timeframe import iso
 
+ROW_GROUP = 65_536
 TRADE_COLUMNS = (
     "symbol", "entry_time", "entry_price", "amount", "entry_fee", "exit_time", "exit_price",
     "exit_fee", "exit_reason", "realized_profit", "profit_percent", "votes",
@@ -88,10 +89,10 @@ def to_json(document: Any) -> bytes:
 def write_results(result: RunResult, folder: Path) -> None:
     """Write all result files; each appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "trades.csv", trades_csv(result).encode())
-    _write_parquet(folder / "equity.parquet", equity_frame(result))
-    _write_parquet(folder / "decisions.parquet", decisions_frame(result))
-    _write(folder / "summary.json", to_json(result.summary()))
+    write_file(folder / "trades.csv", trades_csv(result).encode())
+    write_parquet(folder / "equity.parquet", equity_frame(result))
+    write_parquet(folder / "decisions.parquet", decisions_frame(result))
+    write_file(folder / "summary.json", to_json(result.summary()))
 
 
 def equity_frame(result: RunResult) -> pl.DataFrame:
@@ -173,13 +174,14 @@ def _as_time(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Datetime("ms", "UTC"))
 
 
-def _write_parquet(path: Path, frame: pl.DataFrame) -> None:
-    body = io.BytesIO()
-    frame.write_parquet(body, compression="zstd", statistics=True)
-    _write(path, body.getvalue())
+def write_parquet(path: Path, frame: pl.DataFrame) -> None:
+    """Write a table in one step; the same table gives the same bytes."""
+    partial = path.with_name(path.name + ".partial")
+    frame.write_parquet(partial, compression="zstd", statistics=True, row_group_size=ROW_GROUP)
+    os.replace(partial, path)
 
 
-def _write(path: Path, body: bytes) -> None:
+def write_file(path: Path, body: bytes) -> None:
     """Replace a file in one step."""
     partial = path.with_name(path.name + ".partial")
     partial.write_bytes(body)

@@ -1,0 +1,48 @@
+"""How far a sweep is, for whoever watches."""
+
+import time
+from typing import Literal
+
+from msgspec import Struct
+
+State = Literal["queued", "running", "cancelled", "failed", "done"]
+
+
+class Progress(Struct, frozen=True):
+    """Trials done and to do over all passes; `best` is the objective's best value of this pass.
+
+    `passing` is 0 over the whole range, then the walk-forward window. Rate and time left count what
+    this process made; None until there is something to go by. `permuted` counts the sweeps over permuted
+    candles that are done, once the trials are.
+    """
+
+    done: int
+    total: int
+    failed: int
+    passing: int
+    best: float | None
+    per_second: float | None
+    seconds_left: float | None
+    permuted: int = 0
+
+
+class Pace:
+    """How fast trials are made, from the first ones on: starting the workers does not count."""
+
+    def __init__(self) -> None:
+        self._first_at: float | None = None
+        self._since = 0
+
+    def add(self, trials: int) -> None:
+        """So many more are done."""
+        if self._first_at is None:
+            self._first_at = time.monotonic()
+        else:
+            self._since += trials
+
+    @property
+    def per_second(self) -> float | None:
+        """Trials a second; None before the second batch."""
+        if self._first_at is None or not self._since:
+            return None
+        return self._since / max(time.monotonic() - self._first_at, 1e-9)
