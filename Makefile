@@ -6,6 +6,7 @@
 PYTHON ?= python3
 JOBS ?= 2
 VENV := .venv
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 export UV_SYSTEM_CERTS ?= 1
@@ -15,11 +16,11 @@ export UV_SYSTEM_CERTS ?= 1
 .PHONY: run setup test check bench lock clean
 
 ifdef UV
-make_venv = uv venv --quiet --allow-existing --python "$(PYTHON)" $(VENV)
-install = uv pip install --quiet --python $(BIN)/python --require-hashes -r
+make_venv = uv venv --quiet --allow-existing --python "$(PYTHON)"
+install = uv pip install --quiet --python $(@D)/bin/python --require-hashes -r
 else
-make_venv = $(PYTHON) -m venv $(VENV)
-install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r
+make_venv = $(PYTHON) -m venv
+install = $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r
 endif
 
 run: $(VENV)/.ok
@@ -38,13 +39,13 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports --no-cache
 	@$(MAKE) --no-print-directory test
 
-bench: $(VENV)/.dev
-	$(BIN)/python -m benchmarks.reference_engine $(ARGS)
+bench: $(VENV)/.ok $(BENCH_VENV)/.ok
+	@$(BIN)/python -m benchmarks --peers $(BENCH_VENV)/bin/python $(ARGS)
 
-$(BIN)/python:
+$(VENV)/bin/python $(BENCH_VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "autotrader needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
-	$(make_venv)
+	$(make_venv) $(@:/bin/python=)
 
 $(VENV)/.ok: requirements.lock .ci/link_project.py | $(BIN)/python
 	$(install) requirements.lock
@@ -55,11 +56,17 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.ok
 	$(install) requirements-dev.lock
 	@touch $@
 
+# The libraries that `make bench` runs beside this project, in an environment of their own.
+$(BENCH_VENV)/.ok: benchmarks/requirements.lock | $(BENCH_VENV)/bin/python
+	$(install) benchmarks/requirements.lock
+	@touch $@
+
 # Universal and hash-locked; no address of any index is written.
 lock_flags := --quiet --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11
 lock:
 	uv pip compile $(lock_flags) requirements.in -o requirements.lock
 	uv pip compile $(lock_flags) -c requirements.lock requirements-dev.in -o requirements-dev.lock
+	uv pip compile $(lock_flags) benchmarks/requirements.in -o benchmarks/requirements.lock
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH_VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Other libraries as measured processes; they run in an environment of their own."""
