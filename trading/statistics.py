@@ -19,6 +19,7 @@ from trading.timeframe import DAY_MS
 
 DAYS_A_YEAR = 365
 HOUR_MS = 3_600_000
+_LARGEST_INT64 = 2**63 - 1
 
 
 class EquityCurve(Struct, frozen=True):
@@ -105,26 +106,27 @@ def figures(
     fallen = 100 * curve.fallen
     won = trades.realized_profit > 0
     percents = (100.0 * trades.realized_profit / trades.entry_notional).tolist()
-    hours = (trades.held_ms / HOUR_MS).tolist()
+    spread = deviation(daily)
+    count, held_ms = len(percents), exact_sum(trades.held_ms)
     return Figures(
         total_return_percent=100 * (curve.final_equity - curve.initial_capital) / curve.initial_capital,
         cagr_percent=growth,
-        volatility_percent=_annual_percent(deviation(daily)),
-        sharpe=sharpe(daily),
+        volatility_percent=_annual_percent(spread),
+        sharpe=_annual_ratio(daily, spread) if spread else None,
         sortino=sortino(daily),
         max_drawdown_percent=fallen,
         max_drawdown_days=curve.under_ms / DAY_MS,
         calmar=growth / fallen if growth is not None and fallen else None,
         exposure_percent=100 * curve.held / curve.candles,
-        trades=len(percents),
-        win_rate_percent=100 * int(won.sum()) / len(won) if len(won) else None,
+        trades=count,
+        win_rate_percent=100 * int(np.count_nonzero(won)) / count if count else None,
         profit_factor=_profit_factor(trades.realized_profit),
         expectancy_quote=_expectancy(trades.realized_profit, quote_decimals),
         average_trade_percent=_mean(percents),
         best_trade_percent=max(percents, default=None),
         worst_trade_percent=min(percents, default=None),
-        average_holding_hours=_mean(hours),
-        longest_holding_hours=max(hours, default=None),
+        average_holding_hours=held_ms / (count * HOUR_MS) if count else None,
+        longest_holding_hours=int(trades.held_ms.max()) / HOUR_MS if count else None,
         fees_quote=_money(trades.fees, quote_decimals),
         turnover_quote=_money(trades.turnover, quote_decimals),
         buy_and_hold_percent=_mean([100 * (last - first) / first for first, last in held_prices]),
@@ -171,6 +173,14 @@ def exact_array(units: Sequence[int] | NDArray[np.int64]) -> NDArray[Any]:
         return np.asarray(units, np.int64)
     except OverflowError:
         return np.array(units, object)
+
+
+def exact_sum(units: NDArray[Any]) -> int:
+    """The sum of whole numbers, exact."""
+    if units.dtype == object or not len(units):
+        return sum(units.tolist())
+    largest = max(abs(int(units.max())), abs(int(units.min())))
+    return int(units.sum()) if largest * len(units) < _LARGEST_INT64 else sum(units.tolist())
 
 
 def daily_returns(initial_capital: int, daily_equity: Sequence[int]) -> list[float]:
@@ -261,11 +271,11 @@ def _money(units: int, quote_decimals: int) -> Decimal:
 def _expectancy(realized_profit: NDArray[Any], quote_decimals: int) -> float | None:
     if not len(realized_profit):
         return None
-    return float(sum(realized_profit.tolist()) / (len(realized_profit) * 10**quote_decimals))
+    return float(exact_sum(realized_profit) / (len(realized_profit) * 10**quote_decimals))
 
 
 def _profit_factor(realized_profit: NDArray[Any]) -> float | None:
     """What the winners made over what the losers lost."""
-    won = sum(realized_profit[realized_profit > 0].tolist())
-    lost = -sum(realized_profit[realized_profit < 0].tolist())
+    won = exact_sum(realized_profit[realized_profit > 0])
+    lost = -exact_sum(realized_profit[realized_profit < 0])
     return won / lost if lost else None

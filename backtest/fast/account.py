@@ -52,6 +52,8 @@ from backtest.fast.exact import fallen_to, part_down
 from trading.rules import WHOLE
 
 MINUTE_MS = 60_000
+# Over every price and every equity.
+MOST = 2**62
 
 
 class Curve(NamedTuple):
@@ -96,6 +98,32 @@ def idle(outcomes: Bytes, row: int, until: int) -> int:
             break
         row += 1
     return row
+
+
+@compiled
+def holding_one(
+    book: Ints, prices: Ints, times_ms: Ints, outcomes: Bytes, rules: AccountRules, row: int, until: int,
+    cash: int, floor: int, curve: Curve,
+) -> Any:  # fmt: skip
+    """`holding` of a single symbol with nothing to keep: most of a sweep is spent in this loop."""
+    worth, stop = book[WORTH, 0], book[STOP_PRICE, 0]
+    target = book[TARGET, 0] if book[TARGET, 0] else MOST
+    ceiling = curve.peak if rules.max_drawdown_percent else MOST
+    highest = book[HIGHEST, 0] if rules.trailing_stop_percent else MOST
+    lowest, start = curve.peak, row
+    while row < until:
+        i = np.uint64(row)
+        close = prices[i, 0, CLOSE]
+        equity = cash + close * worth
+        touched = (prices[i, 0, LOW] <= stop) | (prices[i, 0, HIGH] >= target) | (close > highest)
+        if touched | (outcomes[0, i] == SELL) | (equity <= floor) | (equity > ceiling):
+            break
+        lowest = min(lowest, equity)
+        if equity >= curve.peak or equity < curve.trough:
+            curve = marked(curve, equity, times_ms[i] + rules.timeframe_ms, 0)
+        row += 1
+    peak, peak_ms, trough, fallen, under_ms, held = curve
+    return row, Curve(peak, peak_ms, trough, fallen, under_ms, held + row - start), lowest
 
 
 @compiled
@@ -184,9 +212,14 @@ def trade(
                 floor = -1 if killed else kill_at
                 if rules.max_drawdown_percent and not killed:
                     floor = max(kill_at, fallen_to(curve.peak, rules.max_drawdown_percent))
-                row, curve, lowest = holding(
-                    book, prices, times_ms, outcomes, kept_curve, rules, row, until, cash, floor, curve
-                )
+                if keep or symbols > 1:
+                    row, curve, lowest = holding(
+                        book, prices, times_ms, outcomes, kept_curve, rules, row, until, cash, floor, curve
+                    )
+                else:
+                    row, curve, lowest = holding_one(
+                        book, prices, times_ms, outcomes, rules, row, until, cash, floor, curve
+                    )
                 blocked |= lowest <= block_at
 
         # Step 1 at the open: waiting sells, then waiting buys. Step 2 inside: stops and targets.

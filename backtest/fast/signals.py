@@ -43,6 +43,11 @@ class SignalCache:
 
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
+        candles = ground.candles
+        self._closes_before = [
+            int(candles.times_ms[offset] - candles.times_ms[0]) // candles.timeframe_ms
+            for offset in candles.offsets
+        ]
         self.shared: Mapping[Key, Callable[[], Codes]] = {}
         self._kept: OrderedDict[Key, Codes] = OrderedDict()
         self._bytes = 0
@@ -110,7 +115,8 @@ class SignalCache:
         return codes
 
     def _asked(self, s: int, chosen: StrategySettings, strategy: Strategy) -> Asked:
-        return Asked.of(self._ground.histories[s], int(self._ground.candles.times_ms[0]), chosen, strategy)
+        every = chosen.every_candles or strategy.every_candles
+        return Asked(self._ground.histories[s], chosen.name, strategy, self._closes_before[s], every)
 
 
 def _key(s: int, chosen: StrategySettings, asked: Asked) -> Key:

@@ -29,7 +29,7 @@ from backtest.fast.candles import CandleArrays
 from backtest.fast.rules import TooLarge, account_rules, market_arrays, vote_rules
 from backtest.fast.votes import Ballot, vote, vote_alone
 from trading.rules import Rules
-from trading.statistics import CurveFacts, TradeFacts, exact_array
+from trading.statistics import CurveFacts, TradeFacts, exact_sum
 
 FEWEST_TRADES = 4_096
 
@@ -147,8 +147,8 @@ def trade_facts_of(rules: Rules, trades: Ints) -> TradeFacts:
     exit_, exit_fee = (worth * trades[T_EXIT_PRICE])[closed], trades[T_EXIT_FEE][closed]
     return TradeFacts(
         realized_profit=exit_ - entry[closed] - trades[T_ENTRY_FEE][closed] - exit_fee,
-        entry_notional=exact_array(entry[closed]),
+        entry_notional=entry[closed],
         held_ms=(trades[T_EXIT_MS] - trades[T_ENTRY_MS])[closed],
-        fees=sum(trades[T_ENTRY_FEE].tolist()) + sum(exit_fee.tolist()),
-        turnover=sum(entry.tolist()) + sum(exit_.tolist()),
+        fees=exact_sum(trades[T_ENTRY_FEE]) + exact_sum(exit_fee),
+        turnover=exact_sum(entry) + exact_sum(exit_),
     )
