@@ -21,6 +21,7 @@ from trading.decisions import (
 from trading.events import CandlesClosed
 from trading.ledger import Position, Trade
 from trading.signals import MILLIONTHS
+from trading.statistics import TradeFacts, trade_facts
 from trading.vote import Vote
 
 Ints = NDArray[np.int64]
@@ -33,8 +34,8 @@ class RunRecords(Protocol):
     """What every engine leaves behind, in columns: money in quote units, times in milliseconds.
 
     Equity, cash and whether anything was held at the close of each open time; the closed trades, what is
-    still open, every vote's outcome by `OUTCOME_COLUMNS`, each symbol's first open and last close in ticks,
-    and how many candles were filled.
+    still open, and what the figures need of both; every vote's outcome by `OUTCOME_COLUMNS`; each symbol's
+    first open and last close in ticks; and how many candles were filled.
     """
 
     @property
@@ -49,6 +50,8 @@ class RunRecords(Protocol):
     def trades(self) -> list[Trade]: ...
     @property
     def open_positions(self) -> dict[str, Position]: ...
+    @property
+    def trade_facts(self) -> TradeFacts: ...
     @property
     def outcomes(self) -> dict[str, list[Any]]: ...
     @property
@@ -85,6 +88,11 @@ class Records:
             PositionOpened: self._take_position,
             Noticed: self.notices.append,
         }
+
+    @property
+    def trade_facts(self) -> TradeFacts:
+        """What the figures need of the trades."""
+        return trade_facts(self.trades, self.open_positions.values())
 
     def see(self, closed: CandlesClosed) -> None:
         """Keep what the figures need of the candles: first open, last close, how many were filled."""

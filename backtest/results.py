@@ -22,7 +22,6 @@ from trading.statistics import (
     curve_facts,
     drawdown_percents,
     figures,
-    trade_facts,
 )
 from trading.timeframe import iso
 
@@ -65,7 +64,7 @@ def run_result(rules: Rules, records: RunRecords, settings: Mapping[str, Any]) -
         raise InputError("the run has no candle in its range")
     made = figures(
         curve_facts(curve_of(rules, records)),
-        trade_facts(records.trades, records.open_positions.values()),
+        records.trade_facts,
         list(records.held_prices.values()),
         records.candles_filled,
         rules.quote_decimals,

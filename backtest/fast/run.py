@@ -34,12 +34,13 @@ from backtest.fast.arrays import (
 from backtest.fast.candles import CandleArrays, candle_arrays
 from backtest.fast.compiled import is_stored
 from backtest.fast.decisions import Decisions
-from backtest.fast.simulate import Buffers, Simulated, Words, outcomes_of, simulate
+from backtest.fast.simulate import Buffers, Simulated, Words, outcomes_of, simulate, trade_facts_of
 from backtest.simulation import Progress, Simulation, Voice, listen
 from trading.grid import CandleGrid
 from trading.ledger import Position, Trade
 from trading.orders import Reason, order_id
 from trading.rules import Rules
+from trading.statistics import TradeFacts
 
 _REASONS = {
     KILL_SWITCH: Reason.KILL_SWITCH,
@@ -121,6 +122,11 @@ class FastRecords:
     def candles_filled(self) -> int:
         """How many candles in range were made for holes."""
         return self.candles.candles_filled
+
+    @property
+    def trade_facts(self) -> TradeFacts:
+        """What the figures need of the trades."""
+        return trade_facts_of(self.rules, self.simulated.trades)
 
     @cached_property
     def trades(self) -> list[Trade]:
