@@ -15,10 +15,11 @@ from actors.risk import Progress
 from backtest.records import Records, votes_text
 from backtest.results import run_result, write_results
 from cli.run_plans import Planned
+from trading.candles import Candle
 from trading.decisions import OutcomeDecided
 from trading.errors import OperationError
 from trading.ledger import Trade
-from trading.market import MarketUnits
+from trading.market import Market, MarketUnits
 from trading.state import EngineState
 from trading.timeframe import iso
 
@@ -262,15 +263,20 @@ def _money(state: EngineState, units: int) -> str:
 def _write(planned: Planned, out: Path, finished: bool) -> None:
     """Write the result files from what is stored, and say how it went."""
     from actors.persistence.reader import Reader
+    from backtest.report.run import write_run_report
     from cli.summary import print_summary
     from trading.events import CandlesClosed
+    from trading.history import history_of
 
     records = Records()
+    seen: dict[str, list[tuple[int, Candle]]] = {market.symbol: [] for market in planned.run.rules.markets}
     reader = Reader.open(planned.plan.database_url)
     try:
         for entry in reader.entries(planned.run.id):
             if isinstance(entry.event, CandlesClosed):
                 records.see(entry.event)
+                for candle in entry.event.candles:
+                    seen[candle.symbol].append((entry.event.open_time_ms, candle))
             records.take(entry.decisions)
     finally:
         reader.close()
@@ -278,5 +284,11 @@ def _write(planned: Planned, out: Path, finished: bool) -> None:
         return
     result = run_result(planned.run.rules, records, planned.settings)
     write_results(result, out)
+    rules = planned.run.rules
+    histories = [
+        history_of(Market(each.symbol, each.tick, each.lot), rules.timeframe_ms, seen[each.symbol])
+        for each in rules.markets
+    ]
+    write_run_report(result, histories, out / "report.html", simulated=planned.simulated)
     print_summary(result, planned.title[:1].upper() + planned.title[1:])
     print(f"Results are in {out}" + ("" if finished else "; the run goes on with the same command"))

@@ -15,6 +15,7 @@ from actors.persistence.store import Store
 from actors.plan import Plan
 from actors.strategy_spec import StrategySpec
 from cli.backtest import effective_settings
+from cli.candle_reports import is_simulated
 from cli.clock import now_ms
 from cli.inputs import symbol_files
 from trading.date_range import select_range
@@ -38,6 +39,7 @@ class Planned:
     title: str
     out: Path | None
     settings: dict[str, Any]
+    simulated: bool
 
 
 def paper_plan(settings: Settings, out: Path | None) -> Planned:
@@ -67,7 +69,7 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     run = _begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
     plan = Plan(url, feed, rules, ANCHOR_MS, _specs(settings))
     title = f"SIMULATED market, paper money: {', '.join(settings.engine.symbols)}"
-    return Planned(plan, run, title, out, json.loads(setup.settings))
+    return Planned(plan, run, title, out, json.loads(setup.settings), simulated=True)
 
 
 def replay_plan(
@@ -96,7 +98,8 @@ def replay_plan(
     run = _begin_replay(url, out, setup, RunStarted(rules, grid.first_ms, grid.first_ms), force)
     plan = Plan(url, feed, rules, grid.first_ms, _specs(settings))
     title = f"replay of {', '.join(symbol for symbol, _ in files)}"
-    return Planned(plan, run, title, out, shown)
+    simulated = any(is_simulated(path) for _, path in files)
+    return Planned(plan, run, title, out, shown, simulated)
 
 
 def absolute_url(url: str) -> str:

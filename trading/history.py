@@ -1,6 +1,6 @@
 """Histories: a symbol's stored candles, checked, in ticks, on a grid without holes (rulebook 1 and 2)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trading.candle_checks import check_candles, refuse_bad_rows
 from trading.candle_files import PRICES, RawCandles, Times, read_candles, refuse_other_symbol
+from trading.candles import Candle
 from trading.errors import CandleError, InputError
 from trading.market import Market
 from trading.price_ticks import Floats, Ticks, finest_tick, to_prices, to_ticks
@@ -101,6 +102,29 @@ def load_history(
         market = Market(symbol, tick, market.lot, market.min_notional)
     ticks = _ticks(raw, prices, market.tick)
     return History(market, checked.timeframe_ms, _grid(raw, ticks, checked.timeframe_ms, market.tick))
+
+
+def history_of(market: Market, timeframe_ms: int, moments: Sequence[tuple[int, Candle]]) -> History:
+    """The history of one symbol's candles, with their open times in ms, as a run has seen them."""
+    candles = [candle for _, candle in moments]
+    ticks = {
+        "open": [each.open for each in candles],
+        "high": [each.high for each in candles],
+        "low": [each.low for each in candles],
+        "close": [each.close for each in candles],
+    }
+    in_ticks = {name: np.array(values, np.int64) for name, values in ticks.items()}
+    times = pl.Series([time_ms for time_ms, _ in moments], dtype=pl.Int64)
+    table = pl.DataFrame(
+        {
+            "timestamp": times.cast(pl.Datetime("ms", "UTC")),
+            **{name: to_prices(values, market.tick) for name, values in in_ticks.items()},
+            "volume": [each.volume for each in candles],
+            **{f"{name}_ticks": values for name, values in in_ticks.items()},
+            "filled": [each.filled for each in candles],
+        }
+    )
+    return History(market, timeframe_ms, table)
 
 
 def _ticks(raw: RawCandles, prices: Floats, tick: Decimal) -> list[Ticks]:

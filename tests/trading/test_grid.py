@@ -11,7 +11,7 @@ from tests.trading.accounts import BTC, ETH, HOUR_MS
 from tests.trading.candle_tables import START, START_MS, candles, parquet
 from trading.candles import Holes
 from trading.grid import CandleGrid
-from trading.history import History, load_history
+from trading.history import History, history_of, load_history
 
 # Enough hours in a row for the timeframe, and others after holes.
 SPANS = st.sets(st.integers(9, 35), max_size=7).map(lambda hours: sorted({*range(9), *hours}))
@@ -87,3 +87,11 @@ def test_grid_of_any_spans_gives_each_candle_once_in_any_chunks(
         assert closes == histories[place].candles["close_ticks"].to_list()
         ordered = [grid.offset(place) + row for row in range(len(hours))]
         assert [grid.open_time_ms(row) for row in ordered] == list(hours)
+
+
+def test_candles_that_a_run_has_seen_make_the_history_again(tmp_path: Path) -> None:
+    original = history(tmp_path, BTC, [0, 1, 2, 5, 6])
+    seen = [(each.open_time_ms, each.candles[0]) for each in CandleGrid([original]).closed(0, 7)]
+    again = history_of(original.market, original.timeframe_ms, seen)
+    assert again.candles.equals(original.candles)
+    assert again.candles["filled"].to_list() == [False, False, False, True, True, False, False]
