@@ -47,9 +47,10 @@ $(VENV)/bin/python $(BENCH_VENV)/bin/python:
 		|| { echo "autotrader needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 2; }
 	$(make_venv) $(@:/bin/python=)
 
-$(VENV)/.ok: requirements.lock .ci/link_project.py | $(BIN)/python
+$(VENV)/.ok: requirements.lock .ci/link_project.py .ci/precompile.py | $(BIN)/python
 	$(install) requirements.lock
 	@$(BIN)/python .ci/link_project.py
+	@$(BIN)/python .ci/precompile.py
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.ok
