@@ -19,9 +19,6 @@ from backtest.fast.arrays import (
     C_EQUITY,
     C_HELD,
     CLOSE,
-    COOLDOWN,
-    COOLDOWN_MS,
-    DAILY_LOSS,
     DONE,
     ENTRY,
     EXIT_REASON,
@@ -29,14 +26,10 @@ from backtest.fast.arrays import (
     HELD,
     HIGH,
     HIGHEST,
-    KILL_SWITCH,
-    KILLED,
     LOW,
     OVERFLOW,
-    REAL,
     SELL,
     SIGNAL,
-    STALE,
     STOP_PRICE,
     TARGET,
     WORTH,
@@ -45,11 +38,10 @@ from backtest.fast.arrays import (
     Ints,
     Marks,
 )
-from backtest.fast.book import buy_waiting, protect, sell_waiting
+from backtest.fast.book import buy_waiting, protect, raise_stops, sell_everything, sell_waiting
 from backtest.fast.compiled import compiled, inlined
-from backtest.fast.entry import judge
-from backtest.fast.exact import fallen_to, part_down
-from trading.rules import WHOLE
+from backtest.fast.entry import blocked_by, judge
+from backtest.fast.exact import fallen_to
 
 MINUTE_MS = 60_000
 # Over every price and every equity.
@@ -255,11 +247,7 @@ def trade(
             if rules.max_drawdown_percent:
                 killed |= equity <= fallen_to(curve.peak, rules.max_drawdown_percent)
             if killed:
-                for s in range(symbols):
-                    if book[AMOUNT, s]:
-                        if book[EXIT_REASON, s] == 0:
-                            book[EXIT_ROW, s] = row
-                        book[EXIT_REASON, s] = KILL_SWITCH
+                sell_everything(book, row)
         if next_roll < len(roll_rows) and roll_rows[next_roll] == row:
             next_roll += 1
             block_at = fallen_to(equity, rules.daily_loss_limit_percent)
@@ -269,11 +257,7 @@ def trade(
             daily[next_day] = equity
             next_day += 1
         if rules.trailing_stop_percent:
-            for s in range(symbols):
-                if book[AMOUNT, s] and prices[row, s, CLOSE] > book[HIGHEST, s]:
-                    book[HIGHEST, s] = prices[row, s, CLOSE]
-                    raised = part_down(book[HIGHEST, s], WHOLE - rules.trailing_stop_percent)
-                    book[STOP_PRICE, s] = max(book[STOP_PRICE, s], raised)
+            raise_stops(book, prices, row, rules.trailing_stop_percent)
 
         # The outcomes become orders, in the order of the settings.
         reserved = 0
@@ -288,17 +272,10 @@ def trade(
                         verdict = APPROVED
                 elif outcomes[s, row] == BUY:
                     lots = cost = 0
-                    if killed:
-                        verdict = KILLED
-                    elif blocked:
-                        verdict = DAILY_LOSS
-                    elif kind[row, s] != REAL or (
-                        since_hole.shape[1] and 0 <= since_hole[row, s] < rules.warmup_candles
-                    ):
-                        verdict = STALE
-                    elif open_ms < book[COOLDOWN_MS, s]:
-                        verdict = COOLDOWN
-                    else:
+                    verdict = blocked_by(
+                        book, kind, since_hole, rules.warmup_candles, s, row, open_ms, killed, blocked
+                    )
+                    if verdict == 0:
                         too_many = rules.max_orders_per_minute == 0
                         too_many |= sent_ms[sent % len(sent_ms)] > close_ms - MINUTE_MS
                         verdict, lots, cost = judge(

@@ -8,6 +8,7 @@ from typing import Any
 
 from backtest.fast.arrays import (
     AMOUNT,
+    CLOSE,
     COOLDOWN_MS,
     DONE,
     ENTRY,
@@ -16,6 +17,7 @@ from backtest.fast.arrays import (
     FEE_STEP,
     HIGH,
     HIGHEST,
+    KILL_SWITCH,
     LOW,
     MINIMUM,
     MORE_TRADES,
@@ -175,3 +177,23 @@ def protect(
             closed += 1
             break
     return cash, closed
+
+
+@inlined
+def sell_everything(book: Ints, row: int) -> None:
+    """The kill switch: every position gets a waiting exit, or the one that it has a higher reason."""
+    for s in range(book.shape[1]):
+        if book[AMOUNT, s]:
+            if book[EXIT_REASON, s] == 0:
+                book[EXIT_ROW, s] = row
+            book[EXIT_REASON, s] = KILL_SWITCH
+
+
+@inlined
+def raise_stops(book: Ints, prices: Ints, row: int, trailing_stop_percent: int) -> None:
+    """Let the stops follow the highest closes since the entries."""
+    for s in range(book.shape[1]):
+        if book[AMOUNT, s] and prices[row, s, CLOSE] > book[HIGHEST, s]:
+            book[HIGHEST, s] = prices[row, s, CLOSE]
+            raised = part_down(book[HIGHEST, s], WHOLE - trailing_stop_percent)
+            book[STOP_PRICE, s] = max(book[STOP_PRICE, s], raised)

@@ -2,25 +2,53 @@
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from backtest.fast.arrays import (
     AMOUNT,
     APPROVED,
     CLOSE,
+    COOLDOWN,
+    COOLDOWN_MS,
+    DAILY_LOSS,
     ENTRY,
     FEE_STEP,
+    KILLED,
     MAX_EXPOSURE,
     MAX_OPEN_POSITIONS,
     MAX_ORDERS_PER_MINUTE,
     MIN_NOTIONAL,
     MINIMUM,
+    REAL,
+    STALE,
     TICK_LOT,
     WORTH,
     AccountRules,
+    Bytes,
     Ints,
 )
 from backtest.fast.compiled import inlined
 from backtest.fast.exact import affordable, fee_of, part_down, part_up
 from trading.rules import WHOLE
+
+
+@inlined
+def blocked_by(
+    book: Ints, kind: Bytes, since_hole: NDArray[np.int32], warmup_candles: int, s: int, row: int,
+    open_ms: int, killed: bool, blocked: bool,
+) -> int:  # fmt: skip
+    """Why an entry is refused whatever its size; 0 when nothing blocks it."""
+    verdict = 0
+    if killed:
+        verdict = KILLED
+    elif blocked:
+        verdict = DAILY_LOSS
+    elif kind[row, s] != REAL or (since_hole.shape[1] and 0 <= since_hole[row, s] < warmup_candles):
+        verdict = STALE
+    elif open_ms < book[COOLDOWN_MS, s]:
+        verdict = COOLDOWN
+    return verdict
 
 
 @inlined

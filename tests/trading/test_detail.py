@@ -23,7 +23,7 @@ SYMBOL = "BTC/USDT"
 def quarters(folder: Path, places: list[int], name: str = "fine.parquet") -> Path:
     """Quarter-hourly candles at these quarters, each around 100 + its place."""
     prices = [100.0 + place for place in places]
-    table = {
+    table: dict[str, list[Any]] = {
         "timestamp": [START + place * timedelta(minutes=15) for place in places],
         "open": prices,
         "high": [price + 0.5 for price in prices],
