@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trading.detail import Detail
 from trading.errors import OperationError
 from trading.events import CandlesClosed
+from trading.exact_settings import rules_of
 from trading.grid import CandleGrid
 from trading.history import History
 from trading.rules import Rules
-from trading.settings import StrategySettings
+from trading.settings import Settings, StrategySettings
 from trading.signals import Signal
 from trading.strategies.base import Strategy
 from trading.strategies.evaluate import ABSENT, Evaluated, evaluate
 from trading.strategies.lookahead import check_no_lookahead
+from trading.strategies.registry import made_strategies
 from trading.timeframe import timeframe_name
 
 Progress = Callable[[str, int, int], None]
@@ -32,6 +35,24 @@ class Simulation:
     first_open_ms: int
     seed: int = 1
     details: Sequence[Detail | None] = ()
+
+
+def simulation_of(
+    settings: Settings,
+    histories: Sequence[History],
+    first_open_ms: int,
+    details: Sequence[Detail | None] = (),
+) -> Simulation:
+    """The simulation that the settings ask for; raises AutotraderError for what cannot be simulated."""
+    strategies = made_strategies(settings)
+    markets = [history.market for history in histories]
+    rules = rules_of(settings, markets, strategies, histories[0].timeframe_ms)
+    return Simulation(histories, rules, strategies, first_open_ms, settings.feed.seed, details)
+
+
+def shown_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that a simulation follows, as results show them: without addresses and secrets."""
+    return settings.model_dump(mode="json", exclude={"exchange", "control", "database", "feed"})
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,12 @@ from backtest.fast.signals import Ground, SignalCache
 from backtest.fast.simulate import Buffers, curve_facts_of, outcomes_of, simulate, trade_facts_of
 from backtest.reference import run_reference
 from backtest.results import curve_of, run_result
-from backtest.simulation import Chosen, Simulation
+from backtest.run import FAST, chosen_engine
+from backtest.simulation import Simulation, simulation_of
 from trading.date_range import select_range
-from trading.exact_settings import rules_of
 from trading.history import History
-from trading.rules import Rules
 from trading.settings import Settings
 from trading.statistics import Figures, curve_facts, daily_returns, figures
-from trading.strategies.base import VectorStrategy
-from trading.strategies.registry import made_strategies
 
 
 @dataclass(frozen=True)
@@ -73,20 +70,18 @@ class TrialResult(Struct, frozen=True):
 def run_trial(study: Study, settings: Settings) -> TrialResult:
     """Simulate one trial, compiled where it can be. Raises AutotraderError for settings or strategies that
     cannot be simulated. Strategies are not checked for looking ahead here: check the one that is chosen."""
-    strategies = made_strategies(settings)
-    markets = [history.market for history in study.histories]
-    rules = rules_of(settings, markets, strategies, study.histories[0].timeframe_ms)
-    if all(isinstance(strategy, VectorStrategy) for chosen, strategy in strategies if chosen.enabled):
+    simulation = simulation_of(settings, study.histories, study.first_open_ms)
+    if chosen_engine(None, simulation) == FAST:
         try:
-            return _compiled(study, rules, strategies)
+            return _compiled(study, simulation)
         except TooLarge:
             pass
-    return _reference(study, rules, strategies)
+    return _reference(simulation)
 
 
-def _compiled(study: Study, rules: Rules, strategies: Chosen) -> TrialResult:
-    candles = study.candles
-    words = study.signals.words([each for each in strategies if each[0].enabled])
+def _compiled(study: Study, simulation: Simulation) -> TrialResult:
+    rules, candles = simulation.rules, study.candles
+    words = study.signals.words([each for each in simulation.strategies if each[0].enabled])
     outcomes = outcomes_of(rules, candles, words, study.buffers)
     simulated = simulate(rules, candles, outcomes, study.buffers)
     found = figures(
@@ -100,9 +95,8 @@ def _compiled(study: Study, rules: Rules, strategies: Chosen) -> TrialResult:
     return TrialResult(found, np.array(returns))
 
 
-def _reference(study: Study, rules: Rules, strategies: Chosen) -> TrialResult:
-    simulation = Simulation(study.histories, rules, strategies, study.first_open_ms)
+def _reference(simulation: Simulation) -> TrialResult:
     records = run_reference(simulation, lambda _what, _done, _total: None)
-    result = run_result(rules, records, {})
-    curve = curve_facts(curve_of(rules, records))
+    result = run_result(simulation.rules, records, {})
+    curve = curve_facts(curve_of(simulation.rules, records))
     return TrialResult(result.figures, np.array(daily_returns(curve.initial_capital, curve.daily_equity)))

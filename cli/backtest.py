@@ -6,26 +6,29 @@ from typing import Annotated
 
 import typer
 
-from cli.options import ConfigOption, JsonOption, VerboseOption
+from cli.options import (
+    ConfigOption,
+    DataOption,
+    FromOption,
+    JsonOption,
+    OutOption,
+    ToOption,
+    VerboseOption,
+)
 
 
 def command(
-    data: Annotated[
-        list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")
-    ],
+    data: DataOption,
     detail: Annotated[
         list[str] | None,
         typer.Option(metavar="SYMBOL=FILE", help="Finer candles in which its orders fill and stops fire."),
     ] = None,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up."),
-    ] = None,
-    to: Annotated[str | None, typer.Option(metavar="DATE", help="Last open time, excluded.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting; may be repeated.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the result files here.")] = None,
+    out: OutOption = None,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -46,10 +49,10 @@ def command(
     from backtest.run import chosen_engine, run_backtest
     from backtest.simulation import Simulation
     from cli.config import load_settings
-    from cli.inputs import detail_histories, free_folder, symbol_files
+    from cli.inputs import detail_histories, free_folder, open_times, symbol_files
     from cli.progress import progress_bar
     from cli.summary import print_summary
-    from trading.date_range import parse_date, select_range
+    from trading.date_range import select_range
     from trading.exact_settings import rules_of
     from trading.history import load_histories
     from trading.strategies.registry import made_strategies
@@ -60,8 +63,7 @@ def command(
         free_folder(out)
     files = symbol_files(data, "--data")
     finer = symbol_files(detail or [], "--detail")
-    from_ms = parse_date(from_, "--from") if from_ is not None else None
-    to_ms = parse_date(to, "--to") if to is not None else None
+    from_ms, to_ms = open_times(from_, to)
     histories = load_histories(files, settings.market)
     chosen = select_range(histories, from_ms, to_ms)
     details = detail_histories(finer, chosen)
@@ -96,11 +98,12 @@ def effective_settings(
     details: Sequence[tuple[str, Path]] = (),
 ) -> dict[str, object]:
     """The settings that a run on files had, as summary.json shows them; without secrets."""
+    from backtest.simulation import shown_settings
     from trading.settings import Settings
     from trading.timeframe import timeframe_name
 
     assert isinstance(settings, Settings)
-    shown = settings.model_dump(mode="json", exclude={"exchange", "control", "database", "feed"})
+    shown = shown_settings(settings)
     shown["engine"] |= {"symbols": [symbol for symbol, _ in files], "timeframe": timeframe_name(timeframe_ms)}
     shown["data"] = {symbol: str(path) for symbol, path in files}
     if details:

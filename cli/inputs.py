@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trading.date_range import Selection
+from trading.date_range import Selection, parse_date
 from trading.detail import Detail, detail_of
 from trading.errors import InputError, suggestion
 from trading.history import History, load_history
@@ -20,6 +20,12 @@ def symbol_files(given: Sequence[str], option: str) -> list[tuple[str, Path]]:
             raise InputError(f"{option}: {text!r} is not SYMBOL=FILE, such as BTC/USDT=btc.parquet")
         pairs.append((symbol.strip(), Path(file.strip())))
     return pairs
+
+
+def open_times(from_: str | None, to: str | None) -> tuple[int | None, int | None]:
+    """The times in ms that --from and --to name; None where one is not given."""
+    from_ms = None if from_ is None else parse_date(from_, "--from")
+    return from_ms, None if to is None else parse_date(to, "--to")
 
 
 def detail_histories(files: Sequence[tuple[str, Path]], chosen: Selection) -> list[Detail | None]:

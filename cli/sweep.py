@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.options import ConfigOption, JsonOption, VerboseOption
+from cli.options import (
+    ConfigOption,
+    DataOption,
+    FromOption,
+    JsonOption,
+    OutOption,
+    ToOption,
+    VerboseOption,
+)
 
 if TYPE_CHECKING:
     from backtest.sweep.plan import SweepPlan
@@ -14,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    data: Annotated[
-        list[str], typer.Option(metavar="SYMBOL=FILE", help="Candles of a symbol; may be repeated.")
-    ],
+    data: DataOption,
     overrides: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,11 +52,8 @@ def command(
             help="Sweep over N random orders of the candles too (99, say), to see what luck finds.",
         ),
     ] = 0,
-    from_: Annotated[
-        str | None,
-        typer.Option("--from", metavar="DATE", help="First open time, included; earlier candles warm up."),
-    ] = None,
-    to: Annotated[str | None, typer.Option(metavar="DATE", help="Last open time, excluded.")] = None,
+    from_: FromOption = None,
+    to: ToOption = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything that chance decides.")] = 1,
     max_trials: Annotated[
         int, typer.Option(metavar="N", min=1, help="More trials than this are refused.")
@@ -62,7 +65,7 @@ def command(
         str | None, typer.Option(metavar="ADDR", help="A Ray cluster to run on: auto, HOST:PORT or ray://...")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the sweep in --out.")] = False,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the result files here.")] = None,
+    out: OutOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
@@ -74,8 +77,7 @@ def command(
     from backtest.sweep.plan import make_plan
     from backtest.sweep.specs import split_specs
     from cli.config import load_settings
-    from cli.inputs import free_folder, symbol_files
-    from trading.date_range import parse_date
+    from cli.inputs import free_folder, open_times, symbol_files
     from trading.errors import InputError
     from trading.history import load_histories
 
@@ -86,8 +88,7 @@ def command(
     fixed, swept = split_specs(overrides or [])
     settings = load_settings(config, fixed).settings
     files = symbol_files(data, "--data")
-    from_ms = parse_date(from_, "--from") if from_ is not None else None
-    to_ms = parse_date(to, "--to") if to is not None else None
+    from_ms, to_ms = open_times(from_, to)
     if out is not None:
         free_folder(out)
     plan = make_plan(

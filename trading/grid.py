@@ -23,7 +23,7 @@ class CandleGrid:
     def __init__(self, histories: Sequence[History]) -> None:
         self.histories = tuple(histories)
         self.timeframe_ms = histories[0].timeframe_ms
-        self.times_ms = _merged([history.open_times_ms for history in histories])
+        self.times_ms = merged_times([history.open_times_ms for history in histories])
         self.first_ms = int(self.times_ms[0])
         self.height = len(self.times_ms)
         self._offsets = [
@@ -81,10 +81,11 @@ class CandleGrid:
         return f"CandleGrid({self.height} open times from {iso(self.first_ms)})"
 
 
-def _merged(columns: Sequence[Times]) -> Times:
-    """Sorted open times of several columns that are sorted themselves, each once."""
+def merged_times(columns: Sequence[Times]) -> Times:
+    """The open times of several columns that are sorted themselves, sorted, each once."""
     if len(columns) == 1:
         return columns[0]
+    # A stable sort of a few ascending runs is ten times as fast as numpy's unique.
     times_ms = np.sort(np.concatenate(columns), kind="stable")
     distinct: Times = times_ms[np.append(True, times_ms[1:] > times_ms[:-1])]
     return distinct

@@ -106,13 +106,12 @@ def figures(
     fallen = 100 * curve.fallen
     won = trades.realized_profit > 0
     percents = (100.0 * trades.realized_profit / trades.entry_notional).tolist()
-    spread = deviation(daily)
     count, held_ms = len(percents), exact_sum(trades.held_ms)
     return Figures(
         total_return_percent=100 * (curve.final_equity - curve.initial_capital) / curve.initial_capital,
         cagr_percent=growth,
-        volatility_percent=_annual_percent(spread),
-        sharpe=_annual_ratio(daily, spread) if spread else None,
+        volatility_percent=_annual_percent(deviation(daily)),
+        sharpe=sharpe(daily),
         sortino=sortino(daily),
         max_drawdown_percent=fallen,
         max_drawdown_days=curve.under_ms / DAY_MS,

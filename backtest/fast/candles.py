@@ -1,7 +1,7 @@
 """Histories as the arrays of the compiled account: made once, then only read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
 
@@ -25,21 +25,37 @@ class CandleArrays:
     """All symbols' candles on one grid, laid out as `backtest.fast.account.trade` wants them.
 
     `offsets` and `lengths` say at which row each symbol's own candles begin and how many they are;
-    trading begins at `first_row`. Pickled arrays stay whole, so that many workers can share them.
+    trading begins at `first_open_ms`. Pickled arrays stay whole, so that many workers can share them.
     """
 
     timeframe_ms: int
-    first_row: int
+    first_open_ms: int
     offsets: tuple[int, ...]
     lengths: tuple[int, ...]
     times_ms: Ints
     prices: Ints
     kind: Bytes
-    roll_rows: Ints
-    day_rows: Ints
     detail: Ints
     detail_ms: Ints
     starts: Ints
+
+    @cached_property
+    def first_row(self) -> int:
+        """The row at which trading begins."""
+        return int(np.searchsorted(self.times_ms, self.first_open_ms))
+
+    @cached_property
+    def roll_rows(self) -> Ints:
+        """The rows in range at whose closes a day ends."""
+        closes_ms = self.times_ms[self.first_row :] + self.timeframe_ms
+        days = np.append(self.first_open_ms, closes_ms) // DAY_MS
+        return frozen(self.first_row + np.flatnonzero(days[1:] > days[:-1]))
+
+    @cached_property
+    def day_rows(self) -> Ints:
+        """The last row in range of each UTC day."""
+        days = self.times_ms[self.first_row :] // DAY_MS
+        return frozen(self.first_row + np.flatnonzero(np.append(days[1:] != days[:-1], True)))
 
     @property
     def rows(self) -> int:
@@ -104,17 +120,15 @@ class CandleArrays:
         pairs = zip(self.offsets, self.lengths, strict=True)
         lengths = tuple(max(0, min(length, rows - offset)) for offset, length in pairs)
         offsets = tuple(offset if length else 0 for offset, length in zip(self.offsets, lengths, strict=True))
-        return _arrays(
-            self.timeframe_ms,
-            first_open_ms,
-            offsets,
-            lengths,
-            self.times_ms[:rows],
-            self.prices[:rows],
-            self.kind[:rows],
-            self.detail,
-            self.detail_ms,
-            self.starts[:, : rows + 1],
+        return replace(
+            self,
+            first_open_ms=first_open_ms,
+            offsets=offsets,
+            lengths=lengths,
+            times_ms=self.times_ms[:rows],
+            prices=self.prices[:rows],
+            kind=self.kind[:rows],
+            starts=self.starts[:, : rows + 1],
         )
 
     def since_hole(self, max_gap_candles: int) -> NDArray[np.int32]:
@@ -151,37 +165,14 @@ def candle_arrays(
         if lengths[s]:
             prices[rows.stop :, s, CLOSE] = prices[rows.stop - 1, s, CLOSE]
     detail, detail_ms, starts = _detail(times_ms, prices, kind, details)
-    return _arrays(
-        grid.timeframe_ms, first_open_ms, offsets, lengths, times_ms, prices, kind, detail, detail_ms, starts
-    )
-
-
-def _arrays(
-    timeframe_ms: int,
-    first_open_ms: int,
-    offsets: tuple[int, ...],
-    lengths: tuple[int, ...],
-    times_ms: Ints,
-    prices: Ints,
-    kind: Bytes,
-    detail: Ints,
-    detail_ms: Ints,
-    starts: Ints,
-) -> CandleArrays:
-    """The arrays, with the rows at which days end from the first open time in range on."""
-    first_row = int(np.searchsorted(times_ms, first_open_ms))
-    days = times_ms[first_row:] // DAY_MS
-    close_days = np.append(first_open_ms, times_ms[first_row:] + timeframe_ms) // DAY_MS
     return CandleArrays(
-        timeframe_ms=timeframe_ms,
-        first_row=first_row,
+        timeframe_ms=grid.timeframe_ms,
+        first_open_ms=first_open_ms,
         offsets=offsets,
         lengths=lengths,
         times_ms=frozen(times_ms),
         prices=frozen(prices),
         kind=frozen(kind),
-        roll_rows=frozen(first_row + np.flatnonzero(close_days[1:] > close_days[:-1])),
-        day_rows=frozen(first_row + np.flatnonzero(np.append(days[1:] != days[:-1], True))),
         detail=frozen(detail),
         detail_ms=frozen(detail_ms),
         starts=frozen(starts),

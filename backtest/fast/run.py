@@ -76,12 +76,10 @@ def _by_symbol(voices: Sequence[Voice], symbols: int) -> list[list[Voice]]:
 
 
 def _words(voices: Sequence[Voice], length: int) -> Words:
-    return Words(
-        np.stack([np.zeros(length, np.int8), *(voice.said.sides for voice in voices)])[1:],
-        np.stack(
-            [np.zeros(length, np.int32), *(voice.said.confidences.astype(np.int32) for voice in voices)]
-        )[1:],
-    )
+    shape = len(voices), length
+    sides = np.array([voice.said.sides for voice in voices], np.int8)
+    confidences = np.array([voice.said.confidences for voice in voices], np.int32)
+    return Words(sides.reshape(shape), confidences.reshape(shape))
 
 
 @dataclass(frozen=True)

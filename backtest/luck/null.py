@@ -11,6 +11,7 @@ from backtest.luck.best_of_many import Floats
 from backtest.trial import Study, TrialResult, run_trial
 from trading.candle_files import PRICES
 from trading.errors import AutotraderError
+from trading.grid import merged_times
 from trading.history import History
 from trading.price_ticks import LARGEST_TICKS, Ticks, to_prices
 from trading.settings import Settings
@@ -69,7 +70,7 @@ def permuted_together(
     symbols made at the same open time stay together. What opens before `first_open_ms` stays, and so
     does each symbol's first candle; filled candles keep their places.
     """
-    times = _open_times_ms(histories)
+    times = merged_times([history.open_times_ms for history in histories])
     places = [np.searchsorted(times, history.open_times_ms) for history in histories]
     moving = [_moving(history, first_open_ms) for history in histories]
     groups = np.zeros(len(times), np.int64)
@@ -87,15 +88,6 @@ def permuted_together(
         at = place[rows]
         made.append(_rebuilt(history, rows, row_at[gaps[at]], row_at[shapes[at]]))
     return made
-
-
-def _open_times_ms(histories: Sequence[History]) -> Rows:
-    """The open times at which any symbol has a candle, ascending."""
-    # A stable sort of a few ascending runs is ten times as fast as numpy's unique.
-    times = np.sort(np.concatenate([history.open_times_ms for history in histories]), kind="stable")
-    first = np.diff(times, prepend=times[:1] - 1) != 0
-    distinct: Rows = times[first]
-    return distinct
 
 
 def _moving(history: History, first_open_ms: int | None) -> NDArray[np.bool_]:

@@ -2,24 +2,18 @@
 
 from backtest.results import RunResult, curve_of, run_result
 from backtest.run import chosen_engine, run_backtest
-from backtest.simulation import Simulation
+from backtest.simulation import shown_settings, simulation_of
 from backtest.trial import Study
-from trading.exact_settings import rules_of
 from trading.settings import Settings
 from trading.statistics import curve_facts, daily_returns
-from trading.strategies.registry import made_strategies
 
 
 def full_run(study: Study, settings: Settings) -> RunResult:
     """Simulate these settings; raises AutotraderError for what cannot be simulated or looks ahead."""
-    strategies = made_strategies(settings)
-    markets = [history.market for history in study.histories]
-    rules = rules_of(settings, markets, strategies, study.histories[0].timeframe_ms)
-    simulation = Simulation(study.histories, rules, strategies, study.first_open_ms, settings.feed.seed)
+    simulation = simulation_of(settings, study.histories, study.first_open_ms)
     engine = chosen_engine(None, simulation)
     records = run_backtest(simulation, engine, lambda _what, _done, _total: None)
-    shown = settings.model_dump(mode="json", exclude={"exchange", "control", "database", "feed"})
-    return run_result(rules, records, shown)
+    return run_result(simulation.rules, records, shown_settings(settings))
 
 
 def run_returns(run: RunResult) -> list[float]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from backtest.simulation import shown_settings
 from backtest.sweep.objective import DEFAULT_OBJECTIVE, Objective, objective_named
 from backtest.sweep.samplers import METHODS, Method
 from backtest.sweep.space import Space, Value
@@ -90,9 +91,7 @@ class SweepPlan:
             "strategy_files": {
                 each.path: _file_hash(Path(each.path)) for each in self.settings.strategies if each.path
             },
-            "settings": self.settings.model_dump(
-                mode="json", exclude={"exchange", "control", "database", "feed"}
-            ),
+            "settings": shown_settings(self.settings),
         }
 
     @cached_property

@@ -253,21 +253,6 @@ class Sweep:
         )
 
 
-def run_sweep(
-    plan: SweepPlan,
-    *,
-    out: Path | None = None,
-    resume: bool = False,
-    workers: int | None = None,
-    on_progress: OnProgress = lambda _progress: None,
-    to_toml: Callable[[Settings], str] | None = None,
-) -> SweepResult:
-    """Run a sweep to its end, as `Sweep` does."""
-    return Sweep(
-        plan, out=out, resume=resume, workers=workers, on_progress=on_progress, to_toml=to_toml
-    ).run()
-
-
 class _Pass:
     """All trials over one span: 0 is the whole range, n the walk-forward's window n."""
 

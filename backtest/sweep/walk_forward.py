@@ -14,7 +14,7 @@ from backtest.sweep.objective import FIGURES
 from backtest.sweep.plan import Applied, SweepPlan
 from backtest.sweep.space import Value
 from backtest.sweep.trials import stored
-from backtest.sweep.windows import Window, study_in
+from backtest.sweep.windows import Window
 from trading.ledger import Position
 from trading.settings import Settings
 from trading.statistics import EquityCurve, Figures, curve_facts, figures, trade_facts
@@ -73,7 +73,8 @@ def walked_forward(plan: SweepPlan, choose: Callable[[int, Window], Chosen | Non
             idle.append(number)
             continue
         settings = with_capital(applied.with_values(chosen.values), capital)
-        run = full_run(study_in(plan.study.histories, window.out_of_sample), settings)
+        span = window.out_of_sample
+        run = full_run(plan.study.part(span.from_ms, span.to_ms), settings)
         capital = final_equity(run).quantize(SMALLEST_CAPITAL, ROUND_DOWN)
         steps.append(Step(number, window, chosen, run))
     together = stitched(steps) if steps else None

@@ -1,13 +1,10 @@
 """The windows of a walk-forward: where settings are chosen, and where they then trade."""
 
-from collections.abc import Sequence
-
 from msgspec import Struct
 
 from backtest.trial import Study
 from trading.date_range import select_range
 from trading.errors import InputError
-from trading.history import History
 
 
 class Span(Struct, frozen=True):
@@ -28,15 +25,6 @@ def span_of(study: Study) -> Span:
     """The range of a study."""
     ends = [int(each.open_times_ms[-1]) + each.timeframe_ms for each in study.histories if len(each.candles)]
     return Span(study.first_open_ms, max(ends))
-
-
-def study_in(histories: Sequence[History], span: Span) -> Study:
-    """The study of a part of the histories; what opens before it only warms up.
-
-    Raises InputError when no candle opens in it.
-    """
-    chosen = select_range(histories, span.from_ms, span.to_ms)
-    return Study(chosen.histories, chosen.first_open_ms)
 
 
 def windows_of(study: Study, count: int, anchored: bool) -> list[Window]:
@@ -64,6 +52,6 @@ def windows_of(study: Study, count: int, anchored: bool) -> list[Window]:
         for part in range(count)
     ]
     for window in windows:
-        study_in(study.histories, window.in_sample)
-        study_in(study.histories, window.out_of_sample)
+        for span in (window.in_sample, window.out_of_sample):
+            select_range(study.histories, span.from_ms, span.to_ms)
     return windows

@@ -16,7 +16,7 @@ from pathlib import Path
 import ray
 from ray.cluster_utils import Cluster
 from backtest.sweep.plan import make_plan
-from backtest.sweep.sweep import run_sweep
+from backtest.sweep.sweep import Sweep
 from trading.history import load_histories
 from trading.settings import parse_settings
 
@@ -35,9 +35,9 @@ def kill(progress):
         killed.append(progress.done)
         cluster.remove_node(node, allow_graceful=False)
 
-run_sweep(plan, out=out / "killed", workers=2, on_progress=kill)
+Sweep(plan, out=out / "killed", workers=2, on_progress=kill).run()
 assert killed and killed[0] < plan.trials
-run_sweep(plan, out=out / "calm", workers=1)
+Sweep(plan, out=out / "calm", workers=1).run()
 ray.shutdown()
 cluster.shutdown()
 """

@@ -16,7 +16,7 @@ from backtest.sweep import samplers, store
 from backtest.sweep.objective import FIGURES
 from backtest.sweep.plan import Applied
 from backtest.sweep.progress import Progress
-from backtest.sweep.sweep import Sweep, SweepCancelled, run_sweep
+from backtest.sweep.sweep import Sweep, SweepCancelled
 from backtest.trial import run_trial
 from cli.config_files import read_toml
 from cli.template import settings_file
@@ -34,7 +34,7 @@ def results(folder: Path) -> dict[str, bytes]:
 
 def test_every_trial_is_the_simulation_of_its_settings(plan_of: MakePlan, tmp_path: Path) -> None:
     plan = plan_of(*SPECS)
-    result = run_sweep(plan, out=tmp_path / "out", workers=2)
+    result = Sweep(plan, out=tmp_path / "out", workers=2).run()
     assert result.trials["trial"].to_list() == list(range(plan.space.count))
     applied, failed = Applied(plan.settings, plan.space), 0
     for row in result.trials.iter_rows(named=True):
@@ -72,10 +72,10 @@ def test_files_are_the_same_whatever_workers_batches_and_parts(
 ) -> None:
     trials = None if method == "grid" else 30
     plan = plan_of(*SPECS, method=method, trials=trials, walk_forward=2)
-    run_sweep(plan, out=tmp_path / "one", workers=1, to_toml=settings_file)
+    Sweep(plan, out=tmp_path / "one", workers=1, to_toml=settings_file).run()
     monkeypatch.setattr(workers, "LARGEST_BATCH", 3)
     monkeypatch.setattr(store, "PART_ROWS", 1)
-    run_sweep(plan, out=tmp_path / "two", workers=2, to_toml=settings_file)
+    Sweep(plan, out=tmp_path / "two", workers=2, to_toml=settings_file).run()
     one, two = results(tmp_path / "one"), results(tmp_path / "two")
     assert set(one) == {
         "sweep.json", "summary.json", "trials.parquet", "returns.parquet", "best.toml", "report.html",
@@ -90,7 +90,7 @@ def test_sweep_cancelled_again_and_again_and_resumed_equals_one_that_was_not(
 ) -> None:
     monkeypatch.setattr(workers, "LARGEST_BATCH", 2)
     plan = plan_of(*SPECS, method=method, trials=None if method == "grid" else 30, walk_forward=1)
-    run_sweep(plan, out=tmp_path / "whole", workers=1, to_toml=settings_file)
+    Sweep(plan, out=tmp_path / "whole", workers=1, to_toml=settings_file).run()
     stops, out = 0, tmp_path / "stopped"
     made: list[int] = []
 
@@ -112,7 +112,7 @@ def test_sweep_cancelled_again_and_again_and_resumed_equals_one_that_was_not(
             assert sweep.state == "cancelled" and sweep.id == plan.id
             assert f"of {plan.all_trials} trials" in str(stop)
             with pytest.raises(InputError, match="holds an unfinished sweep; --resume goes on with it"):
-                run_sweep(plan, out=out)
+                Sweep(plan, out=out).run()
             continue
         break
     assert sweep.state == "done"
@@ -130,10 +130,10 @@ def test_killed_worker_loses_nothing(
         "    os.kill(os.getpid(), signal.SIGKILL)"
     )
     plan = plan_of("own.level=0:40:1", strategies=strategies)
-    run_sweep(plan, out=tmp_path / "killed", workers=2)
+    Sweep(plan, out=tmp_path / "killed", workers=2).run()
     assert {each.name for each in tmp_path.glob("died-*")} == {"died-9", "died-10", "died-33"}
     (tmp_path / "calm").touch()
-    run_sweep(plan, out=tmp_path / "calmly", workers=1)
+    Sweep(plan, out=tmp_path / "calmly", workers=1).run()
     assert results(tmp_path / "killed") == results(tmp_path / "calmly")
 
 
@@ -145,7 +145,7 @@ def test_trials_that_fail_are_recorded_with_their_error_and_the_sweep_goes_on(
         "if self.level == 2: raise ZeroDivisionError('nobody divides by 2')\n"
         "if self.level == 3: os.kill(os.getpid(), signal.SIGKILL)"
     )
-    result = run_sweep(plan_of("own.level=0:4:1", strategies=strategies), out=tmp_path / "out", workers=1)
+    result = Sweep(plan_of("own.level=0:4:1", strategies=strategies), out=tmp_path / "out", workers=1).run()
     errors = result.trials["error"].to_list()
     assert errors[0] is None and errors[4] is None
     assert "level 1 is forbidden" in errors[1]
@@ -160,7 +160,7 @@ def test_sweep_of_which_every_trial_fails_is_an_error_with_the_first_reason(
     with pytest.raises(
         OperationError, match=r"all 3 trials failed; the first one said: .*'fast': 8 is not under"
     ):
-        run_sweep(plan_of("cross.fast=8:10:1"), out=tmp_path / "out", workers=1)
+        Sweep(plan_of("cross.fast=8:10:1"), out=tmp_path / "out", workers=1).run()
     assert not store.is_finished(tmp_path / "out")
 
 
@@ -171,15 +171,15 @@ def test_best_that_looks_ahead_is_refused_and_no_best_toml_written(
         "candles = candles.with_columns(pl.col('close_ticks').shift(-1, fill_value=0))"
     )
     with pytest.raises((StrategyError, OperationError), match="look"):
-        run_sweep(
+        Sweep(
             plan_of("own.level=1,2", strategies=strategies), out=tmp_path / "out", to_toml=settings_file
-        )
+        ).run()
     assert not (tmp_path / "out" / "best.toml").exists()
 
 
 def test_best_toml_holds_the_settings_of_the_best_trial(plan_of: MakePlan, tmp_path: Path) -> None:
     plan = plan_of(*SPECS, objective="max_drawdown_percent")
-    result = run_sweep(plan, out=tmp_path / "out", workers=1, to_toml=settings_file)
+    result = Sweep(plan, out=tmp_path / "out", workers=1, to_toml=settings_file).run()
     settings = parse_settings(read_toml(tmp_path / "out" / "best.toml"))
     best = result.summary["best"]
     assert settings.strategies[0].params["fast"] == best["params"]["cross.fast"]
@@ -194,9 +194,9 @@ def test_best_toml_holds_the_settings_of_the_best_trial(plan_of: MakePlan, tmp_p
 
 def test_finished_sweep_is_not_made_again(plan_of: MakePlan, tmp_path: Path) -> None:
     plan = plan_of("cross.fast=2,3")
-    first = run_sweep(plan, out=tmp_path, workers=1)
+    first = Sweep(plan, out=tmp_path, workers=1).run()
     before = {each.name: each.stat().st_mtime_ns for each in tmp_path.iterdir()}
-    again = run_sweep(plan, out=tmp_path, resume=True)
+    again = Sweep(plan, out=tmp_path, resume=True).run()
     assert again.was_finished and again.trials.equals(first.trials)
     assert again.summary == msgspec.json.decode((tmp_path / "summary.json").read_bytes())
     assert {each.name: each.stat().st_mtime_ns for each in tmp_path.iterdir()} == before
@@ -217,30 +217,30 @@ def test_resume_of_another_plan_is_refused_and_says_what_differs(
     with store.opened(tmp_path, plan_of("cross.fast=2:4:1"), resume=False):
         pass
     with pytest.raises(InputError) as refused:
-        run_sweep(plan_of(*specs, **options), out=tmp_path, resume=True)
+        Sweep(plan_of(*specs, **options), out=tmp_path, resume=True).run()
     assert str(refused.value) == f"--resume: {tmp_path} holds a sweep with other inputs: {said}"
 
 
 def test_resume_where_nothing_is_and_two_at_once_are_refused(plan_of: MakePlan, tmp_path: Path) -> None:
     plan = plan_of("cross.fast=2:4:1")
     with pytest.raises(InputError, match="holds no sweep"):
-        run_sweep(plan, out=tmp_path / "nothing", resume=True)
+        Sweep(plan, out=tmp_path / "nothing", resume=True).run()
     assert not (tmp_path / "nothing").exists()
     with (
         store.opened(tmp_path, plan, resume=False),
         pytest.raises(InputError, match="--out: another process is making the sweep"),
     ):
-        run_sweep(plan, out=tmp_path, resume=True)
+        Sweep(plan, out=tmp_path, resume=True).run()
 
 
 def test_part_that_is_broken_is_made_again(plan_of: MakePlan, tmp_path: Path) -> None:
     plan = plan_of(*SPECS)
-    whole = run_sweep(plan, out=tmp_path / "whole", workers=1)
+    whole = Sweep(plan, out=tmp_path / "whole", workers=1).run()
     parts = tmp_path / "broken" / "parts" / "0"
     with store.opened(tmp_path / "broken", plan, resume=False):
         parts.mkdir(parents=True)
         (parts / "000001.parquet").write_bytes(b"PAR1 and then the power failed")
-    assert run_sweep(plan, out=tmp_path / "broken", workers=1, resume=True).trials.equals(whole.trials)
+    assert Sweep(plan, out=tmp_path / "broken", workers=1, resume=True).run().trials.equals(whole.trials)
 
 
 def test_progress_tells_rate_time_left_and_the_best(
@@ -250,7 +250,7 @@ def test_progress_tells_rate_time_left_and_the_best(
     seen: list[Progress] = []
     plan = plan_of(*SPECS, walk_forward=1)
     started = time.monotonic()
-    result = run_sweep(plan, workers=1, on_progress=seen.append)
+    result = Sweep(plan, workers=1, on_progress=seen.append).run()
     assert [each.done for each in seen] == sorted(each.done for each in seen)
     assert seen[0].done == 0 and seen[0].per_second is None and seen[0].seconds_left is None
     last = seen[-1]
@@ -264,7 +264,7 @@ def test_progress_tells_rate_time_left_and_the_best(
 def test_without_trades_there_is_no_best_and_no_error(plan_of: MakePlan, tmp_path: Path) -> None:
     silent = {"name": "cross", "type": "sma_cross", "params": {"slow": 8}, "weight": 0}
     plan = plan_of("cross.fast=2,3", strategies=[silent], walk_forward=2)
-    result = run_sweep(plan, out=tmp_path / "out", workers=1, to_toml=settings_file)
+    result = Sweep(plan, out=tmp_path / "out", workers=1, to_toml=settings_file).run()
     assert result.summary["best"] is None and result.summary["top"] == []
     assert result.summary["trials"]["failed"] == 0
     assert result.summary["walk_forward"]["idle_windows"] == [1, 2]
@@ -273,9 +273,9 @@ def test_without_trades_there_is_no_best_and_no_error(plan_of: MakePlan, tmp_pat
 
 def test_permuted_sweeps_join_the_verdict(plan_of: MakePlan) -> None:
     specs = ("cross.fast=2:6:1", "cross.slow=8:12:2")
-    alone = run_sweep(plan_of(*specs), workers=2)
-    joined = run_sweep(plan_of(*specs, permutations=9), workers=2)
-    again = run_sweep(plan_of(*specs, permutations=9), workers=1)
+    alone = Sweep(plan_of(*specs), workers=2).run()
+    joined = Sweep(plan_of(*specs, permutations=9), workers=2).run()
+    again = Sweep(plan_of(*specs, permutations=9), workers=1).run()
     assert alone.summary["luck"]["permutation"] is None
     found = joined.summary["luck"]["permutation"]
     assert found["sweeps"] == 9

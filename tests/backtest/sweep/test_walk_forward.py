@@ -1,6 +1,7 @@
 """Walk-forward: chosen in the window, traded after it, with the money made so far."""
 
 import itertools
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 
 from backtest.sweep.full_run import full_run
 from backtest.sweep.plan import Applied
-from backtest.sweep.sweep import run_sweep
+from backtest.sweep.sweep import Sweep
 from backtest.sweep.walk_forward import Chosen, walked_forward
-from backtest.sweep.windows import Span, span_of, study_in, windows_of
+from backtest.sweep.windows import Span, span_of, windows_of
 from backtest.trial import Study, run_trial
 from tests.backtest.sweep.conftest import HOUR_MS, MakePlan
+from trading.date_range import select_range
 from trading.history import History
 
 
@@ -71,6 +73,12 @@ def test_out_of_sample_equity_is_that_of_chained_runs(plan_of: MakePlan, anchore
     assert walk.efficiency_percent == pytest.approx(10 * (walk.figures.cagr_percent or 0))
 
 
+def study_in(histories: Sequence[History], span: Span) -> Study:
+    """The study of a part of the histories, made of them alone."""
+    chosen = select_range(histories, span.from_ms, span.to_ms)
+    return Study(chosen.histories, chosen.first_open_ms)
+
+
 def test_window_without_a_best_trades_nothing(plan_of: MakePlan) -> None:
     plan = plan_of("cross.fast=2:4:1", walk_forward=3)
     chosen = Chosen(0, plan.space.values(0), {"cagr_percent": None})
@@ -89,7 +97,7 @@ def test_window_without_a_best_trades_nothing(plan_of: MakePlan) -> None:
 @pytest.mark.usefixtures("cluster")
 def test_walk_forward_of_a_sweep_chooses_the_best_of_each_window(plan_of: MakePlan) -> None:
     plan = plan_of("cross.fast=2:6:1", "cross.slow=7,12", walk_forward=2)
-    document = run_sweep(plan, workers=1).summary["walk_forward"]
+    document = Sweep(plan, workers=1).run().summary["walk_forward"]
     applied = Applied(plan.settings, plan.space)
     for window, said in zip(plan.windows, document["windows"], strict=True):
         study = study_in(plan.study.histories, window.in_sample)
