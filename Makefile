@@ -2,6 +2,7 @@
 # make test   sets everything up and passes the tests
 # make setup  the set-up alone          make check  format, lint, types, contracts, tests: what CI runs
 # make bench  the benchmarks            make lock   pins the requirements anew (needs uv)
+# make protos generates the Python of the wire contract
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -13,7 +14,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: run setup test check bench lock clean
+.PHONY: run setup test check bench protos lock clean
 
 ifdef UV
 make_venv = uv venv --quiet --allow-existing --python "$(PYTHON)"
@@ -37,7 +38,16 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/buf lint protos
+	$(BIN)/buf format --diff --exit-code protos
+	$(BIN)/buf breaking protos --against protos/released.binpb
+	$(BIN)/python .ci/protos.py --check
 	@$(MAKE) --no-print-directory test
+
+# Then `buf build protos -o protos/released.binpb`, but only with a release: what is in it may not break.
+protos: $(VENV)/.dev
+	$(BIN)/buf format -w protos
+	@$(BIN)/python .ci/protos.py
 
 bench: $(VENV)/.ok $(BENCH_VENV)/.ok
 	@$(BIN)/python -m benchmarks --peers $(BENCH_VENV)/bin/python $(ARGS)

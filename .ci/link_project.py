@@ -23,7 +23,7 @@ main()
 
 def main() -> None:
     """Writes `autotrader.pth` and `bin/autotrader` of the running environment."""
-    Path(sysconfig.get_path("purelib"), "autotrader.pth").write_text(f"{ROOT}\n")
+    Path(sysconfig.get_path("purelib"), "autotrader.pth").write_text(f"{ROOT}\n{ROOT / 'protos'}\n")
     command = Path(sysconfig.get_path("scripts"), "autotrader")
     command.write_text(COMMAND.format(python=sys.executable))
     command.chmod(0o755)

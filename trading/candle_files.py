@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from trading.errors import CandleError
+from trading.simulated_market import SOURCE
 from trading.symbols import names_market
 
 PRICES = ("open", "high", "low", "close")
@@ -46,13 +47,13 @@ class RawCandles:
         return len(self.times_ms)
 
 
-def read_candles(path: Path) -> RawCandles:
-    """Read a file of candles.
+def read_candles(path: Path, most_rows: int | None = None) -> RawCandles:
+    """Read a file of candles, or its first rows only.
 
     Raises CandleError when it is missing, empty, neither Parquet nor CSV, lacks a column, or mixes
     symbols.
     """
-    table = _read_table(path)
+    table = _read_table(path, most_rows)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise CandleError(f"{path}: has no column {missing[0]!r}; needed are {', '.join(COLUMNS)}")
@@ -68,13 +69,14 @@ def read_candles(path: Path) -> RawCandles:
     )
 
 
-def _read_table(path: Path) -> pl.DataFrame:
+def _read_table(path: Path, most_rows: int | None) -> pl.DataFrame:
     head = _head(path)
     try:
         if head.startswith(_PARQUET_MAGIC):
-            return pl.read_parquet(path, columns=_known_columns(pl.read_parquet_schema(path)))
+            columns = _known_columns(pl.read_parquet_schema(path))
+            return pl.read_parquet(path, columns=columns, n_rows=most_rows)
         if path.suffix != ".parquet" and b"\0" not in head:
-            table = pl.read_csv(path, infer_schema=False)
+            table = pl.read_csv(path, infer_schema=False, n_rows=most_rows)
             return table.select(_known_columns(table.schema))
     except (pl.exceptions.PolarsError, OSError, ValueError) as error:
         reason = str(error).partition("\n")[0]
@@ -110,6 +112,11 @@ def metadata(path: Path) -> dict[str, str]:
         return dict(pl.read_parquet_metadata(path))
     except (pl.exceptions.PolarsError, OSError):
         return {}
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether a file's candles are made up."""
+    return metadata(path).get("source") == SOURCE or SOURCE in path.name
 
 
 def _column_symbol(path: Path, table: pl.DataFrame) -> str | None:

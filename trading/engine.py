@@ -49,6 +49,8 @@ from trading.switches import (
 )
 from trading.vote import Outcome, tally
 
+REQUESTS_KEPT = 1_000
+
 
 class Engine:
     """The rules applied to one account; `state` is all that it remembers.
@@ -242,9 +244,16 @@ class Engine:
         if command.request_id in self.state.requests:
             return []
         decisions = COMMANDS[type(command)](self.state, command)
-        self.state.requests[command.request_id] = type(command).__name__
+        self._remember(command)
         self._validity_ms = self._signal_validity()
         return decisions
+
+    def _remember(self, command: Command) -> None:
+        """Keep the ids of the newest commands: a command is not sent again after so many others."""
+        requests = self.state.requests
+        requests[command.request_id] = type(command).__name__
+        while len(requests) > REQUESTS_KEPT:
+            del requests[next(iter(requests))]
 
     def _signal_validity(self) -> dict[str, int]:
         return {

@@ -33,6 +33,8 @@ from trading.setting_types import (
 from trading.settings_errors import settings_error
 from trading.symbols import fault_in_symbols
 
+# Settings that come from the environment alone, and are written nowhere.
+SECRETS = ("api_key", "api_secret")
 SECRET_OPTIONS = frozenset({"apikey", "secret", "password", "privatekey", "token"})
 
 

@@ -37,8 +37,8 @@ class EngineState(Struct):
     `rules` are those in force: limits and strategies may change while running. `sequence` counts
     the events that were handled; `voted_ms` is the open time of the
     last vote; `killed` says why, or is empty; `entries_ms` are the times of the
-    entries of the last minute; `warned` the limits already warned about; `requests` the commands
-    that were done, by their request id.
+    entries of the last minute; `warned` the limits already warned about; `requests` the newest
+    commands that were done, by their request id.
     """
 
     rules: Rules

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.trading.accounts import BTC, ETH, Account, fill, of_kind, refusals, rules_with, units_of
 from trading.commands import COMMANDS
 from trading.decisions import Noticed, OrderIntended, Refusal, TradeClosed
+from trading.engine import REQUESTS_KEPT
 from trading.errors import InputError
 from trading.events import (
     AddStrategy,
@@ -191,3 +192,12 @@ def test_removed_strategy_takes_its_signals_along() -> None:
     account = holding()
     account.command(RemoveStrategy, name="cross")
     assert all(not symbol.signals for symbol in account.engine.state.symbols.values())
+
+
+def test_requests_remembered_by_the_engine_are_bounded() -> None:
+    account = holding()
+    for number in range(REQUESTS_KEPT + 5):
+        account.command(Pause, f"request-{number}")
+    requests = account.engine.state.requests
+    assert len(requests) == REQUESTS_KEPT
+    assert "request-4" not in requests and "request-5" in requests
