@@ -2,15 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from actors import refs, spawn
+from actors.persistence.engine_url import is_sqlite, parse_url
 from actors.plan import Plan, makers
 from actors.ports import ActorLost
-from actors.risk import Progress
+from actors.risk import Done, Progress
 from actors.strategy_spec import StrategySpec
 from actors.supervisor import Seen, Supervisor, all_names
 from trading.decisions import AnyDecision
@@ -19,6 +21,7 @@ from trading.rules import Seat
 from trading.state import EngineState
 
 ASK_SECONDS = 5.0
+START_SECONDS = 60.0
 _states = msgspec.json.Decoder(EngineState)
 
 
@@ -26,7 +29,8 @@ class RunningEngine:
     """An engine on Ray, seen from outside it. Every question may raise ActorLost: ask again."""
 
     def __init__(self, plan: Plan) -> None:
-        self._strategies = [spec.name for spec in plan.strategies]
+        self._plan = plan
+        self._companions = [each.name for each in plan.companions]
 
     def progress(self) -> Progress:
         """Where risk stands."""
@@ -40,30 +44,48 @@ class RunningEngine:
 
     def command(self, command: Command) -> list[AnyDecision]:
         """Do an operator's command; returns when it is stored. Raises InputError when it cannot be done."""
-        decisions: list[AnyDecision] = spawn.ask(refs.RISK, "command", command)
-        return decisions
+        done: Done = spawn.ask(refs.RISK, "command", command)
+        return list(done.decisions)
+
+    def stop_asked(self) -> bool:
+        """Whether somebody asked the engine to stop."""
+        try:
+            asked: bool = spawn.ask(refs.SUPERVISOR, "stop_asked", timeout_seconds=ASK_SECONDS)
+        except ActorLost:
+            return False
+        return asked
 
     def add_strategy(self, spec: StrategySpec, seat: Seat, **facts: Any) -> list[AnyDecision]:
         """Start a strategy and give it a seat."""
         spawn.ask(refs.SUPERVISOR, "add_strategy", spec)
-        self._strategies.append(spec.name)
         return self.command(AddStrategy(seat=seat, **facts))
 
     def remove_strategy(self, name: str, **facts: Any) -> list[AnyDecision]:
         """Take a strategy's seat away and end it."""
         decisions = self.command(RemoveStrategy(name=name, **facts))
         spawn.ask(refs.SUPERVISOR, "remove_strategy", name)
-        self._strategies.remove(name)
         return decisions
+
+    def companion(self, name: str) -> Any:
+        """Start a companion unless it runs; what its `ensure_running` says, or raises."""
+        return spawn.ask(name, "ensure_running", timeout_seconds=START_SECONDS)
 
     def stop(self) -> None:
         """Store everything, then end every actor."""
-        for name, method in ((refs.SUPERVISOR, "stop"), (refs.RISK, "stop"), (refs.PERSISTENCE, "close")):
-            try:
+        strategies = self._strategies()
+        stops = [(refs.SUPERVISOR, "stop"), *((name, "stop") for name in self._companions)]
+        for name, method in (*stops, (refs.RISK, "stop"), (refs.PERSISTENCE, "close")):
+            with suppress(ActorLost):
                 spawn.ask(name, method, timeout_seconds=ASK_SECONDS)
-            except ActorLost:
-                continue
-        spawn.end(all_names(self._strategies))
+        spawn.end(all_names(strategies, self._companions))
+
+    def _strategies(self) -> list[str]:
+        """Those that run now: they may have changed since the start."""
+        try:
+            running: list[str] = spawn.ask(refs.SUPERVISOR, "strategies", timeout_seconds=ASK_SECONDS)
+        except ActorLost:
+            return [spec.name for spec in self._plan.strategies]
+        return running
 
 
 def state_of(progress: Progress) -> EngineState | None:
@@ -89,11 +111,16 @@ def ray_meanwhile(address: str | None = None) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def started(plan: Plan) -> Iterator[RunningEngine]:
-    """An engine of this plan on the Ray that runs already, ended at the end of the block."""
+    """An engine of this plan on the Ray that runs already, ended at the end of the block.
+
+    All but its strategies runs on this node; with PostgreSQL elsewhere when this node is gone.
+    """
+    firm = is_sqlite(parse_url(plan.database_url))
+    plan = replace(plan, home=spawn.Pin(spawn.this_node(), firm))
     for make in makers(plan, plan.strategies).values():
         make()
     spawn.tell(refs.RISK, "ensure_running")
-    spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8)
+    spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8, pin=plan.home)
     engine = RunningEngine(plan)
     try:
         yield engine

@@ -1,6 +1,8 @@
 """What should run: the plan of an engine, and how each of its actors is made."""
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
 
@@ -10,10 +12,22 @@ from actors.strategy_spec import StrategySpec
 from trading.rules import Rules
 
 
+class Companion(Struct, frozen=True):
+    """An actor beside the engine, which looks at it: its name, its class, and what that is made with.
+
+    It starts when it is told `ensure_running`, and is told so again after it died.
+    """
+
+    name: str
+    kind: type[Any]
+    args: tuple[Any, ...]
+
+
 class Plan(Struct, frozen=True):
     """Everything that should run.
 
-    On repeatable candles a strategy that is silent for `silent_after_seconds` ends the run.
+    On repeatable candles a strategy that is silent for `silent_after_seconds` ends the run. `home` is where
+    everything runs but the strategies, which Ray spreads over the cluster.
     """
 
     database_url: str
@@ -22,6 +36,8 @@ class Plan(Struct, frozen=True):
     anchor_ms: int
     strategies: tuple[StrategySpec, ...]
     silent_after_seconds: float = 60.0
+    companions: tuple[Companion, ...] = ()
+    home: spawn.Pin | None = None
 
 
 def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callable[[], None]]:
@@ -33,9 +49,13 @@ def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callab
     return {
         **{refs.strategy_name(spec.name): _maker(plan, spec) for spec in strategies},
         refs.PERSISTENCE: lambda: _persistence(plan),
-        refs.MARKET_DATA: lambda: spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed),
+        refs.MARKET_DATA: lambda: spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed, pin=plan.home),
         refs.RISK: lambda: _risk(plan),
-        refs.EXECUTION: _execution,
+        refs.EXECUTION: lambda: _execution(plan),
+        **{
+            each.name: partial(spawn.spawn, each.kind, each.name, *each.args, pin=plan.home)
+            for each in plan.companions
+        },
     }
 
 
@@ -55,13 +75,13 @@ def _maker(plan: Plan, spec: StrategySpec) -> Callable[[], None]:
 def _persistence(plan: Plan) -> None:
     from actors.persistence.actor import Persistence
 
-    spawn.spawn(Persistence, refs.PERSISTENCE, plan.database_url)
+    spawn.spawn(Persistence, refs.PERSISTENCE, plan.database_url, pin=plan.home)
 
 
-def _execution() -> None:
+def _execution(plan: Plan) -> None:
     from actors.execution.paper import PaperVenue
 
-    spawn.spawn(PaperVenue, refs.EXECUTION)
+    spawn.spawn(PaperVenue, refs.EXECUTION, pin=plan.home)
 
 
 def _risk(plan: Plan) -> None:
@@ -69,6 +89,5 @@ def _risk(plan: Plan) -> None:
 
     store, market = refs.StoreRef(refs.PERSISTENCE), refs.MarketRef(refs.MARKET_DATA)
     venue = refs.VenueRef(refs.EXECUTION)
-    spawn.spawn(
-        Risk, refs.RISK, store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds
-    )
+    facts = (store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds)
+    spawn.spawn(Risk, refs.RISK, *facts, pin=plan.home)

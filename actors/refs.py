@@ -1,13 +1,24 @@
 """Typed handles: the ports of `actors.ports`, answered by actors on Ray."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 from actors.ports import Answer, CandleBatch, Recovered
 from actors.spawn import handle, translated
+from actors.strategy_spec import StrategySpec
 from trading.journal import Entry
 from trading.rules import Rules
 from trading.simulated_venue import Executions, Moment, Working
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from actors.risk import Done
+    from actors.supervisor import Seen
+    from trading.events import Command
+
+Given = TypeVarTuple("Given")
+Got = TypeVar("Got")
 
 PERSISTENCE = "persistence"
 MARKET_DATA = "market_data"
@@ -99,6 +110,41 @@ class StoreRef(Ref):
         """Mark the run as finished."""
         await self._ask("finish")
 
+    async def perform(self, act: "Callable[[Connection, *Given], Got]", *args: *Given) -> Got:
+        """Do a write of the control plane: `act`, a function of a module, in one transaction."""
+        done: Got = await self._ask("perform", act, *args)
+        return done
+
     async def log(self, level: str, source: str, code: str, text: str) -> None:
         """Write to the system log."""
         await self._ask("log", level, source, code, text)
+
+
+class RiskRef(Ref):
+    """Risk on Ray."""
+
+    async def command(self, command: "Command") -> "Done":
+        """Do an operator's command, once; answered when it is stored."""
+        done: Done = await self._ask("command", command)
+        return done
+
+
+class SupervisorRef(Ref):
+    """The supervisor on Ray."""
+
+    async def health(self) -> "dict[str, Seen]":
+        """What is known of every actor."""
+        seen: dict[str, Seen] = await self._ask("health")
+        return seen
+
+    async def add_strategy(self, spec: StrategySpec) -> None:
+        """Start a strategy's actor."""
+        await self._ask("add_strategy", spec)
+
+    async def remove_strategy(self, name: str) -> None:
+        """End a strategy's actor."""
+        await self._ask("remove_strategy", name)
+
+    async def ask_stop(self) -> None:
+        """Ask whoever started the engine to end it."""
+        await self._ask("ask_stop")

@@ -9,11 +9,12 @@ import os
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from actors.journal_writer import JournalWriter
+from actors.latency import Latency
 from actors.ports import (
     ActorLost,
     Answer,
@@ -65,6 +66,13 @@ class Progress(Struct, frozen=True):
     trades_closed: int = 0
 
 
+class Done(Struct, frozen=True):
+    """A command that was done: the journal's sequence at which all of it is stored, and what followed."""
+
+    sequence: int
+    decisions: tuple[AnyDecision, ...]
+
+
 class Risk:
     """Holds the engine; the only owner of its state.
 
@@ -96,6 +104,7 @@ class Risk:
         self._finished = False
         self._failure = ""
         self._count = 0
+        self._latency = Latency()
         self._voted_ms = -1
         self._latest: list[AnyDecision] = []
         self._trades: deque[Trade] = deque(maxlen=SHOWN_TRADES)
@@ -124,21 +133,33 @@ class Risk:
         )
 
     async def health(self) -> Health:
-        """That it lives, and the strategy that it waits for, if any."""
+        """That it lives, how the run ended if it did, how long a candle takes to its decisions (what is to be
+        sent: to its commit), and the strategy that it waits for, if any."""
         waits = self._waits_for
-        facts = {"waits_for": waits[0]} if waits else {}
+        facts: dict[str, Any] = {
+            "failure": self._failure,
+            "finished": self._finished,
+            **self._latency.facts(),
+        }
+        if waits:
+            facts["waits_for"] = waits[0]
         busy_ms = round(1000 * (time.monotonic() - waits[1])) if waits else 0
         return Health("risk", os.getpid(), busy_ms, facts)
 
-    async def command(self, command: Command) -> list[AnyDecision]:
-        """Do an operator's command, once; returns what was decided when all of it is stored."""
-        if self._engine is None or self._writer is None:
+    async def command(self, command: Command) -> Done:
+        """Do an operator's command, once; returns what was decided when all of it is stored.
+
+        It waits for a venue that is filling, and never for a strategy.
+        """
+        engine, writer = self._engine, self._writer
+        if engine is None or writer is None:
             raise OperationError("the engine is starting; try again in a moment")
         async with self._lock:
-            decisions = self._handle(self._engine, command)  # type: ignore[arg-type]
-            self._seat_voters(self._engine)
-            await self._writer.flush()
-        return decisions
+            decisions = self._handle(engine, command)  # type: ignore[arg-type]
+            sequence = engine.state.sequence
+            self._seat_voters(engine)
+        await writer.flush()
+        return Done(sequence, tuple(decisions))
 
     async def stop(self) -> None:
         """Store what is held and end the loop; the run itself stays unfinished."""
@@ -195,12 +216,14 @@ class Risk:
         closed = await self._candles.next()
         if closed is None:
             return False
+        taken_at = time.monotonic()
         await self._writer.room()
         async with self._lock:
             await self._execute(engine, closed)
             self._handle(engine, closed)
-            await self._vote(engine)
-            self._count += 1
+        await self._vote(engine)
+        self._latency.add(time.monotonic() - taken_at)
+        self._count += 1
         return True
 
     async def _vote(self, engine: Engine) -> None:
@@ -210,8 +233,10 @@ class Risk:
         """
         assert self._writer is not None
         open_time_ms = engine.state.open_time_ms
-        self._latest = self._handle(engine, await self._collect(open_time_ms))
-        self._voted_ms = open_time_ms
+        signals = await self._collect(open_time_ms)
+        async with self._lock:
+            self._latest = self._handle(engine, signals)
+            self._voted_ms = open_time_ms
         if any(isinstance(decision, OrderIntended) for decision in self._latest):
             await self._writer.flush()
 
@@ -256,8 +281,10 @@ class Risk:
         """What every enabled strategy says of this open time."""
         signals: list[Signal] = []
         abstentions: list[Abstention] = []
-        for name, voter in self._voters.items():
+        for name, voter in tuple(self._voters.items()):
             answer = await self._answer(name, voter, open_time_ms)
+            if name not in self._voters:
+                continue
             if answer is None:
                 abstentions.append(Abstention(name, "", "no answer"))
                 continue

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from msgspec import Struct
+
 from actors.ports import ActorLost
 from trading.errors import AutotraderError, OperationError
 
@@ -99,7 +101,22 @@ def stop_ray() -> None:
     ray.shutdown()
 
 
-def spawn(kind: type[Any], name: str, *args: Any, threads: int | None = None) -> None:
+class Pin(Struct, frozen=True):
+    """The node that an actor belongs on; `firm`: on no other, also when that one is gone."""
+
+    node: str
+    firm: bool
+
+
+def this_node() -> str:
+    """The id of the node that this process runs on."""
+    import ray
+
+    node: str = ray.get_runtime_context().get_node_id()
+    return node
+
+
+def spawn(kind: type[Any], name: str, *args: Any, threads: int | None = None, pin: Pin | None = None) -> None:
     """Make the actor `name` of this class, unless it is there; Ray starts it again whenever it dies.
 
     It is detached, so that it lives as long as its cluster and not as long as who made it. Its
@@ -108,6 +125,10 @@ def spawn(kind: type[Any], name: str, *args: Any, threads: int | None = None) ->
     import ray
 
     options: dict[str, Any] = {} if threads is None else {"max_concurrency": threads}
+    if pin is not None:
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        options["scheduling_strategy"] = NodeAffinitySchedulingStrategy(pin.node, soft=not pin.firm)
     ray.remote(kind).options(
         name=name,
         namespace=NAMESPACE,

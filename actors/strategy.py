@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from actors.latency import Latency
 from actors.ports import ActorLost, Answer, Health, MarketPort
 from actors.run_ahead import LOST_PAUSE_SECONDS
 from actors.strategy_spec import StrategySpec
@@ -52,6 +53,7 @@ class Voter:
         self._busy_since: float | None = None
         self._lock = asyncio.Lock()
         self._errors = 0
+        self._latency = Latency()
         self._last_error = ""
 
     async def answers_after(self, open_time_ms: int, limit: int) -> tuple[Answer, ...]:
@@ -63,16 +65,17 @@ class Voter:
             if not closed:
                 return ()
             self._seen_ms = closed[-1].open_time_ms
-            self._busy_since = time.monotonic()
+            self._busy_since = since = time.monotonic()
             try:
                 return await asyncio.to_thread(self._answers, closed)
             finally:
                 self._busy_since = None
+                self._latency.add((time.monotonic() - since) / len(closed))
 
     async def health(self) -> Health:
-        """How long its present work has taken, and what it raised."""
+        """How long its present work has taken, what it raised, and how long it takes for a candle."""
         busy_ms = round(1000 * (time.monotonic() - self._busy_since)) if self._busy_since else 0
-        facts = {"errors": self._errors, "last_error": self._last_error}
+        facts = {"errors": self._errors, "last_error": self._last_error, **self._latency.facts()}
         return Health(self._spec.name, os.getpid(), busy_ms, facts)
 
     async def _warm_up(self, open_time_ms: int) -> None:

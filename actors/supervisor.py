@@ -5,8 +5,12 @@ when it came back, and writes it all to the system log.
 """
 
 import threading
+import time
+from collections.abc import Iterable
+from contextlib import suppress
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors import refs, spawn
 from actors.plan import Plan, makers, spawn_strategy
@@ -18,11 +22,14 @@ HEALTH_SECONDS = 2.0
 
 
 class Seen(Struct):
-    """What is known of one actor: its process, how often it was started again, its last health."""
+    """What is known of one actor: its process, how often it was started again, its last health, and how
+    long ago that was."""
 
     process: int = 0
     restarts: int = 0
     health: Health | None = None
+    answered_at: float = 0.0
+    silent_ms: int = 0
 
 
 class Supervisor:
@@ -34,13 +41,26 @@ class Supervisor:
         self._seen: dict[str, Seen] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
+        self._stop_asked = False
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def health(self) -> dict[str, Seen]:
         """What is known of every actor."""
+        now = time.monotonic()
         with self._lock:
-            return dict(self._seen)
+            return {
+                name: replace(seen, silent_ms=round(1000 * (now - seen.answered_at)))
+                for name, seen in self._seen.items()
+            }
+
+    def ask_stop(self) -> None:
+        """Ask whoever started the engine to end it."""
+        self._stop_asked = True
+
+    def stop_asked(self) -> bool:
+        """Whether the engine is to be ended."""
+        return self._stop_asked
 
     def add_strategy(self, spec: StrategySpec) -> None:
         """Start a strategy's actor; it votes once risk has given it a seat."""
@@ -55,6 +75,11 @@ class Supervisor:
             self._seen.pop(refs.strategy_name(name), None)
         spawn.end([refs.strategy_name(name)])
 
+    def strategies(self) -> list[str]:
+        """The strategies that should run."""
+        with self._lock:
+            return list(self._strategies)
+
     def stop(self) -> None:
         """Stop watching, so that actors can be ended."""
         self._stopping.set()
@@ -68,7 +93,7 @@ class Supervisor:
             for name, make in wanted.items():
                 if not spawn.exists(name) and not self._stopping.is_set():
                     make()
-            self._wake_risk()
+            self._wake()
             for name, health in spawn.ask_all(wanted, "health", HEALTH_SECONDS).items():
                 self._note(name, health)
 
@@ -78,16 +103,16 @@ class Supervisor:
             seen = self._seen.setdefault(name, Seen(health.process))
             restarted = seen.process != health.process
             seen.process, seen.health = health.process, health
+            seen.answered_at = time.monotonic()
             seen.restarts += restarted
         if restarted:
             self._log("warning", "restarted", f"{name} died and was started again")
 
-    def _wake_risk(self) -> None:
-        """Let risk go on after a start or a restart."""
-        try:
-            spawn.tell(refs.RISK, "ensure_running")
-        except ActorLost:
-            return
+    def _wake(self) -> None:
+        """Let risk and the companions go on after a start or a restart."""
+        for name in (refs.RISK, *(each.name for each in self._plan.companions)):
+            with suppress(ActorLost):
+                spawn.tell(name, "ensure_running")
 
     def _log(self, level: str, code: str, text: str) -> None:
         try:
@@ -98,10 +123,11 @@ class Supervisor:
             return
 
 
-def all_names(strategies: list[str]) -> list[str]:
+def all_names(strategies: Iterable[str], companions: Iterable[str]) -> list[str]:
     """The names of all actors of an engine, the supervisor first."""
     return [
         refs.SUPERVISOR,
+        *companions,
         refs.RISK,
         *(refs.strategy_name(name) for name in strategies),
         refs.MARKET_DATA,

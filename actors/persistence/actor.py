@@ -5,8 +5,8 @@ Whoever looks up an actor imports its module: what only the actor needs is impor
 
 import os
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
 
 import msgspec
 
@@ -17,8 +17,13 @@ from trading.journal import Entry
 from trading.state import EngineState
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from actors.persistence.runs import Run
     from actors.persistence.store import Store
+
+Given = TypeVarTuple("Given")
+Got = TypeVar("Got")
 
 
 def now_ms() -> int:
@@ -66,6 +71,10 @@ class Persistence:
     def set_setting(self, key: str, value_json: str, by: str) -> None:
         """Keep a change of a setting until it is reset."""
         self._opened()[0].set_setting(key, value_json, by)
+
+    def perform(self, act: "Callable[[Connection, *Given], Got]", *args: *Given) -> Got:
+        """Do a write of the control plane in a transaction of its own."""
+        return self._opened()[0].perform(act, *args)
 
     def health(self) -> Health:
         """That it lives."""

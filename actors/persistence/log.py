@@ -31,6 +31,13 @@ def newest_lines(connection: Connection, limit: int) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
+def lines_after(connection: Connection, line_id: int, limit: int = 200) -> list[dict[str, Any]]:
+    """The next lines of the log, the oldest first."""
+    log = tables.system_log
+    query = select(log).where(log.c.id > line_id).order_by(log.c.id).limit(limit)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
 def notice_row(noticed: Noticed, entry: Entry, timeframe_ms: int) -> dict[str, Any]:
     """An engine's notice as a row of `system_log`, at the time of the event that caused it."""
     return {

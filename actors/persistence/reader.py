@@ -3,18 +3,28 @@
 from collections.abc import Iterator
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Connection, Engine, Select, Table, select
+from msgspec import Struct
+from sqlalchemy import Connection, Engine, Select, Table, func, select
 
 from actors.persistence import log, settings_changes, tables
 from actors.persistence.engine_url import open_engine, operation_errors
 from actors.persistence.runs import Run, active_run, all_runs
-from actors.persistence.stored_journal import StoredEntries
+from actors.persistence.stored_journal import StoredEntries, last_sequence, newest_snapshot, read_chunk
 from actors.persistence.version import is_current
 from trading.decisions import Decision, EquityMarked, OutcomeDecided, TradeClosed
+from trading.journal import Entry
 from trading.ledger import Trade
 
 D = TypeVar("D", bound=Decision)
 Row = dict[str, Any]
+
+
+class Tail(Struct, frozen=True):
+    """What is new: journal entries, the sequence of the newest one stored, and lines of the log."""
+
+    entries: tuple[Entry, ...]
+    newest: int
+    lines: tuple[Row, ...]
 
 
 class Reader:
@@ -50,6 +60,32 @@ class Reader:
         """The run that goes on in this database, if any."""
         with operation_errors(), self._engine.connect() as connection:
             return active_run(connection)
+
+    def tail(self, run_id: int, after: int, after_line: int) -> Tail:
+        """What was stored of a run after a journal entry, and in the log after a line: at most a chunk of
+        each, of one moment."""
+        with operation_errors(), self._engine.connect() as connection:
+            return Tail(
+                tuple(read_chunk(connection, run_id, after)),
+                last_sequence(connection, run_id),
+                tuple(log.lines_after(connection, after_line)),
+            )
+
+    def snapshot(self, run_id: int) -> tuple[int, str | None]:
+        """The newest snapshot of a run's engine with its sequence; (-1, None) when there is none."""
+        with operation_errors(), self._engine.connect() as connection:
+            return newest_snapshot(connection, run_id)
+
+    def last_line(self) -> int:
+        """The id of the newest line of the log; 0 when there is none."""
+        lines = self.log(1)
+        return int(lines[0]["id"]) if lines else 0
+
+    def count(self, table: Table, run_id: int) -> int:
+        """How many rows a run has in a table."""
+        query = select(func.count()).select_from(table).where(table.c.run_id == run_id)
+        with operation_errors(), self._engine.connect() as connection:
+            return int(connection.scalar(query) or 0)
 
     # The exact facts, decoded from the journal in one pass.
 
@@ -92,6 +128,15 @@ class Reader:
         table = tables.orders
         query = select(table).where(table.c.run_id == run_id, table.c.state.not_in(final))
         return self._rows(query.order_by(table.c.sequence))
+
+    def trades_after(self, run_id: int, sequence: int, limit: int = 1_000) -> list[Row]:
+        """The next closed trades after a journal entry, in order; never a part of those of an entry."""
+        table = tables.trades
+        query = select(table).where(table.c.run_id == run_id, table.c.sequence > sequence)
+        rows = self._rows(query.order_by(table.c.sequence).limit(limit))
+        if len(rows) < limit or rows[0]["sequence"] == rows[-1]["sequence"]:
+            return rows
+        return [row for row in rows if row["sequence"] != rows[-1]["sequence"]]
 
     def positions(self, run_id: int) -> list[Row]:
         """The open positions, by symbol."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
@@ -36,6 +37,8 @@ from trading.journal import Entry
 from trading.state import EngineState
 
 Clock = Callable[[], int]
+Given = TypeVarTuple("Given")
+Got = TypeVar("Got")
 
 
 class Store:
@@ -169,6 +172,11 @@ class Store:
             found = audit.problems(connection, self._run(connection, run_id))
             connection.rollback()
         return found
+
+    def perform(self, act: Callable[[Connection, *Given], Got], *args: *Given) -> Got:
+        """Do any other write, such as those of the control plane, as one transaction."""
+        with self._transaction() as connection:
+            return act(connection, *args)
 
     def log(self, level: str, source: str, code: str, text: str) -> None:
         """Add a line to the system log."""

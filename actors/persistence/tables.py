@@ -15,6 +15,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -124,6 +125,53 @@ system_log = Table(
     _text("text"),
 )
 
+# Who may sign in, and who did what. They belong to no run, and no journal holds them.
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _text("name", primary_key=True),
+    _text("role"),
+    _text("password_hash"),
+    _flag("disabled"),
+    _time("created_at"),
+    _time("signed_in_at", nullable=True),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _text("id", primary_key=True),
+    _text("account"),
+    _text("refresh_hash"),
+    _time("created_at"),
+    _time("used_at"),
+    _time("expires_at"),
+    _time("ended_at", nullable=True),
+    _text("client"),
+    _text("address"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _whole("id", primary_key=True, autoincrement=False),
+    _time("time"),
+    _text("account"),
+    _text("role"),
+    _text("address"),
+    _text("method"),
+    _text("request_id"),
+    _text("result"),
+    _text("detail"),
+    _text("before", nullable=True),
+    _text("after", nullable=True),
+    Column("answer", LargeBinary),
+    _text("fingerprint"),
+    _text("hash"),
+)
+Index(None, audit.c.account, audit.c.request_id)
+
 # Projections.
 
 candles = _of_run(
@@ -193,6 +241,7 @@ fills = _of_run(
     _text("reason"),
 )
 Index(None, fills.c.run_id, fills.c.sequence)
+Index(None, fills.c.order_id)
 
 positions = _of_run(
     "positions",

@@ -11,21 +11,21 @@ from typing import Any
 import msgspec
 
 from backtest.simulation import shown_settings
+from backtest.sweep.choices import checked_space, method_named, trial_count
 from backtest.sweep.objective import DEFAULT_OBJECTIVE, Objective, objective_named
-from backtest.sweep.samplers import METHODS, Method
+from backtest.sweep.samplers import Method
 from backtest.sweep.space import Space, Value
-from backtest.sweep.specs import space_of, tree_of
+from backtest.sweep.specs import tree_of
 from backtest.sweep.windows import Window, span_of, windows_of
 from backtest.trial import Study
 from trading.date_range import select_range
-from trading.errors import AutotraderError, InputError, suggestion
+from trading.errors import AutotraderError, InputError
 from trading.history import History
 from trading.setting_keys import Tree, put
 from trading.settings import EngineSettings, Settings, parse_settings
 from trading.strategies.registry import made_strategies
 from trading.timeframe import iso, timeframe_name
 
-DEFAULT_TRIALS = 100
 MOST_TRIALS = 1_000_000
 _MOST_CORNERS = 256
 
@@ -125,15 +125,14 @@ def make_plan(
     chosen = select_range(histories, from_ms, to_ms)
     study = Study(chosen.histories, chosen.first_open_ms)
     shared = _of_the_data(settings, study)
-    space = space_of(specs, shared)
-    _refuse_broken_strategies(shared, space)
-    known = _method_named(method)
+    space = checked_space(specs, shared)
+    known = method_named(method)
     plan = SweepPlan(
         settings=shared,
         space=space,
         study=study,
         method=known,
-        trials=_trial_count(known, space, trials),
+        trials=trial_count(known, space, trials),
         objective=objective_named(objective),
         seed=seed,
         windows=tuple(windows_of(study, walk_forward, anchored)),
@@ -169,40 +168,6 @@ def _of_the_data(settings: Settings, study: Study) -> Settings:
             "control": default.control,
         }
     )
-
-
-def _method_named(name: str) -> Method:
-    for method in METHODS:
-        if method == name:
-            return method
-    raise InputError(f"--method: there is no method {name!r}; {suggestion(name, METHODS)}")
-
-
-def _trial_count(method: Method, space: Space, trials: int | None) -> int:
-    if not space.dimensions:
-        raise InputError("--set: nothing to sweep; give at least one range, such as cross.fast=5:50:5")
-    if trials is not None and trials < 1:
-        raise InputError(f"--trials: {trials} is not a whole number from 1 on")
-    if method != "grid":
-        return min(space.count, trials or DEFAULT_TRIALS)
-    for each in space.dimensions:
-        if each.stepless:
-            raise InputError(
-                f"--set {each.key}={each.text}: a grid needs steps, such as "
-                f"{each.text.replace('..', ':')}:STEP; --method random and bayes take ranges"
-            )
-    if trials is not None and trials != space.count:
-        raise InputError(
-            f"--trials: a grid makes all of its {space.count:,} trials; --method random makes some of them"
-        )
-    return space.count
-
-
-def _refuse_broken_strategies(settings: Settings, space: Space) -> None:
-    """Those that the sweep does not vary would fail in every trial."""
-    varied = {each.path[1] for each in space.dimensions if each.path[0] == "strategies"}
-    others = tuple(each for each in settings.strategies if each.name not in varied)
-    made_strategies(settings.model_copy(update={"strategies": others}))
 
 
 def _refuse_too_many(plan: SweepPlan, most: int) -> None:

@@ -26,6 +26,21 @@ class Progress(Struct, frozen=True):
     permuted: int = 0
 
 
+def in_words(progress: Progress, objective: str) -> str:
+    """Its rate, the time left, the best so far, and how many failed, as far as they are known."""
+    parts = []
+    if progress.per_second is not None:
+        parts.append(f"{progress.per_second:,.1f}/s")
+    if progress.seconds_left is not None:
+        minutes, seconds = divmod(round(progress.seconds_left), 60)
+        parts.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
+    if progress.best is not None:
+        parts.append(f"best {objective} {progress.best:,.2f}")
+    if progress.failed:
+        parts.append(f"{progress.failed:,} failed")
+    return "  ".join(parts)
+
+
 class Pace:
     """How fast trials are made, from the first ones on: starting the workers does not count."""
 

@@ -44,8 +44,9 @@ def signal_sets(plan: SweepPlan) -> list[SignalSet]:
 
 
 def shared_bytes(plan: SweepPlan) -> int:
-    """How much memory the shared signals take."""
-    return len(signal_sets(plan)) * _set_bytes(plan)
+    """The shared memory that a sweep needs: for its candles twice, and for the signals, in bytes."""
+    candles = sum(each.candles.estimated_size() for each in plan.study.histories)
+    return 2 * (int(candles) + len(signal_sets(plan)) * _set_bytes(plan))
 
 
 def _set_bytes(plan: SweepPlan) -> int:

@@ -42,14 +42,15 @@ def split_specs(given: Iterable[str]) -> tuple[list[str], list[tuple[str, str]]]
     fixed, swept = [], []
     for text in given:
         key, _, value = text.partition("=")
-        if _is_spec(value.strip()):
+        if is_spec(value.strip()):
             swept.append((key.strip(), value.strip()))
         else:
             fixed.append(text)
     return fixed, swept
 
 
-def _is_spec(text: str) -> bool:
+def is_spec(text: str) -> bool:
+    """Whether a text means several values, or is meant to."""
     if text.startswith(("[", "{", '"')):
         return False
     return "," in text or re.search(r"^\s*[+-]?\d[\d.]*\s*(:|\.\.)", text, re.ASCII) is not None
@@ -83,7 +84,7 @@ def tree_of(settings: Settings) -> Tree:
 def _dimension(key: str, text: str, tree: Tree) -> Dimension:
     try:
         path = find_path(key, tree)
-        _refuse_what_cannot_vary(path)
+        refuse_what_cannot_vary(path)
         check = _Check(tree, path)
         return _read(key_of(path), path, text, check)
     except _SpecError as error:
@@ -96,7 +97,8 @@ class _SpecError(InputError):
     """What is wrong with a SPEC, without the option's name."""
 
 
-def _refuse_what_cannot_vary(path: Path) -> None:
+def refuse_what_cannot_vary(path: Path) -> None:
+    """Raise InputError unless the setting at a path can differ between simulations of the same candles."""
     match path:
         case ("strategies", _, "params", _):
             return

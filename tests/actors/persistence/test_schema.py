@@ -77,11 +77,11 @@ def test_older_schema_says_to_upgrade_and_upgrade_mends_it(database_url: str, la
     Store.open(database_url, lambda: NOW_MS).close()
     engine = open_engine(database_url)
     sentence = (
-        r"the schema \(0001\) is older than this autotrader wants \(9999\): run `autotrader db upgrade`"
+        r"the schema \(0002\) is older than this autotrader wants \(9999\): run `autotrader db upgrade`"
     )
     with pytest.raises(StorageError, match=sentence):
         schema.prepare(engine, later)
-    assert schema.upgrade(engine, later) == ("0001", "9999")
+    assert schema.upgrade(engine, later) == ("0002", "9999")
     schema.prepare(engine, later)
     assert "colour" in columns(engine, "runs")
     engine.dispose()
@@ -92,7 +92,7 @@ def test_newer_schema_says_to_install_a_newer_autotrader(database_url: str, late
     engine = open_engine(database_url)
     schema.upgrade(engine, later)
     engine.dispose()
-    sentence = r"the schema \(9999\) is newer than this autotrader knows \(0001\): install a newer autotrader"
+    sentence = r"the schema \(9999\) is newer than this autotrader knows \(0002\): install a newer autotrader"
     with pytest.raises(StorageError, match=sentence):
         Store.open(database_url, lambda: NOW_MS)
     with pytest.raises(StorageError, match=sentence):
@@ -102,8 +102,30 @@ def test_newer_schema_says_to_install_a_newer_autotrader(database_url: str, late
 
 
 def test_upgrade_of_a_current_or_empty_database_ends_at_head(empty_url: str) -> None:
-    assert upgrade_database(empty_url, lambda: NOW_MS) == (None, "0001")
-    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0001", "0001")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == (None, "0002")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0002", "0002")
+
+
+def test_upgrade_from_the_first_schema_keeps_what_is_stored(empty_url: str, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    shutil.copytree(schema.MIGRATIONS, first, ignore=shutil.ignore_patterns("__pycache__", "v0002*"))
+    engine = open_engine(empty_url)
+    schema.prepare(engine, first)
+    assert "accounts" not in inspect(engine).get_table_names()
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                'INSERT INTO settings_changes (id, key, value, changed_at, "by")'
+                " VALUES (1, 'a.b', '3', '2024-01-01T00:00:00.000Z', 'anna')"
+            )
+        )
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0001", "0002")
+    store = Store.open(empty_url, lambda: NOW_MS)
+    assert store.settings() == {"a.b": "3"}
+    store.close()
+    with engine.connect() as connection:
+        assert schema.problems(connection) == []
+    engine.dispose()
 
 
 def test_upgrade_that_fails_half_way_leaves_the_older_schema(database_url: str, later: Path) -> None:

@@ -19,10 +19,10 @@ from backtest.sweep.progress import Progress
 from backtest.sweep.sweep import Sweep, SweepCancelled
 from backtest.trial import run_trial
 from cli.config_files import read_toml
-from cli.template import settings_file
 from tests.backtest.sweep.conftest import CROSS, MakePlan
 from trading.errors import InputError, OperationError, StrategyError
 from trading.settings import parse_settings
+from trading.settings_file import settings_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
 SPECS = ("cross.fast=2:8:2", "cross.slow=6:14:4", "risk.stop_loss_percent=0.5:1.5:0.5")
