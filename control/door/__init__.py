@@ -1,0 +1,1 @@
+"""The gRPC-web door: a browser's calls over HTTP, handed on as raw bytes to the gRPC server's unix socket."""

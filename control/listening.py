@@ -1,0 +1,86 @@
+"""Where the control plane listens: beyond loopback only with TLS, and never where somebody else does."""
+
+import ipaddress
+import socket
+from pathlib import Path
+
+from msgspec import Struct
+
+from trading.errors import InputError
+from trading.settings import ControlSettings
+
+
+class Tls(Struct, frozen=True):
+    """Files of a certificate and its key, and of the authority whose client certificates are asked for."""
+
+    certificate: str
+    key: str
+    client_ca: str = ""
+
+
+class Listening(Struct, frozen=True):
+    """Addresses as HOST:PORT, with port 0 for any free one; without `tls` both are loopback."""
+
+    grpc: str
+    web: str
+    tls: Tls | None = None
+
+
+def listening_of(settings: ControlSettings) -> Listening:
+    """What the settings say. Raises InputError for an address beyond loopback without TLS, for half a
+    certificate, or for a port that is taken."""
+    tls = _tls(settings)
+    for key, address in (("listen", settings.listen), ("web_listen", settings.web_listen)):
+        if tls is None and not is_loopback(host_of(address)):
+            raise InputError(
+                f"control.{key}: {address} is reached from outside this machine, which needs "
+                "control.tls_cert and control.tls_key; `autotrader tls init` makes them for development"
+            )
+        _refuse_taken(key, address)
+    return Listening(settings.listen, settings.web_listen, tls)
+
+
+def host_of(address: str) -> str:
+    """The host of HOST:PORT, without brackets."""
+    return address.rpartition(":")[0].strip("[]")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches this host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _tls(settings: ControlSettings) -> Tls | None:
+    if settings.tls_cert is None and settings.tls_key is None:
+        if settings.tls_client_ca is not None:
+            raise InputError("control.tls_client_ca: needs control.tls_cert and control.tls_key too")
+        return None
+    if settings.tls_cert is None or settings.tls_key is None:
+        missing = "tls_cert" if settings.tls_cert is None else "tls_key"
+        raise InputError(f"control.{missing}: is missing; a certificate and its key come together")
+    client_ca = settings.tls_client_ca
+    files = (settings.tls_cert, settings.tls_key, *([client_ca] if client_ca else []))
+    certificate, key, *rest = (str(Path(file).expanduser().resolve()) for file in files)
+    return Tls(certificate, key, *rest)
+
+
+def _refuse_taken(key: str, address: str) -> None:
+    port = int(address.rpartition(":")[2])
+    if port == 0:
+        return
+    host = host_of(address)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise InputError(
+                f"control.{key}: {address} cannot be listened on ({error.strerror}); is another engine "
+                "running? Stop it, or set another port (0: any that is free)"
+            ) from None

@@ -1,0 +1,1 @@
+"""What the screens see: the stored journal, followed with a replica of the engine."""

@@ -1,0 +1,94 @@
+"""How the actors are, as the supervisor sees them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from actors import refs
+from actors.ports import ActorLost, Health
+from actors.refs import SupervisorRef
+from actors.supervisor import Seen
+from autotrader.v1 import engine_pb2
+
+LOST_MS = 5_000
+SLOW_MS = 5_000
+RECENT_ERRORS_MS = 60_000
+SUPERVISOR_NAME = refs.SUPERVISOR
+
+
+class Actors:
+    """Looks at the actors now and then; remembers when a strategy's errors last grew."""
+
+    def __init__(self, supervisor: SupervisorRef) -> None:
+        self._supervisor = supervisor
+        self._seen: Mapping[str, Seen] = {}
+        self._supervised = False
+        self._errors: dict[str, tuple[int, int]] = {}
+
+    async def look(self, now_ms: int) -> None:
+        """Ask the supervisor."""
+        try:
+            self._seen = await self._supervisor.health()
+            self._supervised = True
+        except ActorLost:
+            self._supervised = False
+            return
+        for name, seen in self._seen.items():
+            errors = int(_facts(seen.health).get("errors", 0))
+            if errors != self._errors.get(name, (0, 0))[0]:
+                self._errors[name] = (errors, now_ms)
+
+    def fact(self, name: str, key: str) -> Any:
+        """One thing that an actor says of itself; None when it says nothing."""
+        seen = self._seen.get(name)
+        return _facts(seen.health).get(key) if seen else None
+
+    def messages(self, now_ms: int) -> list[engine_pb2.ActorStatus]:
+        """Every actor, the supervisor first."""
+        supervisor = engine_pb2.ActorStatus(
+            name=SUPERVISOR_NAME,
+            health=engine_pb2.HEALTH_OK if self._supervised else engine_pb2.HEALTH_LOST,
+            note="" if self._supervised else "does not answer",
+        )
+        names = sorted(self._seen)
+        return [supervisor, *(self._message(name, self._seen[name], now_ms) for name in names)]
+
+    def message(self, name: str, now_ms: int) -> engine_pb2.ActorStatus:
+        """One actor; unspecified health when nobody has seen it yet."""
+        seen = self._seen.get(name)
+        return self._message(name, seen, now_ms) if seen else engine_pb2.ActorStatus(name=name)
+
+    def _message(self, name: str, seen: Seen, now_ms: int) -> engine_pb2.ActorStatus:
+        busy_ms = seen.health.busy_ms if seen.health else 0
+        health, note = self._judged(name, seen, busy_ms, now_ms)
+        facts = _facts(seen.health)
+        return engine_pb2.ActorStatus(
+            name=name,
+            health=health,
+            process_id=seen.process,
+            restarts=seen.restarts,
+            busy_ms=busy_ms,
+            note=note,
+            latency_p50_ms=facts.get("latency_p50_ms"),
+            latency_p99_ms=facts.get("latency_p99_ms"),
+        )
+
+    def _judged(
+        self, name: str, seen: Seen, busy_ms: int, now_ms: int
+    ) -> tuple["engine_pb2.Health.ValueType", str]:
+        if not self._supervised or seen.silent_ms > LOST_MS:
+            return engine_pb2.HEALTH_LOST, "does not answer"
+        facts = _facts(seen.health)
+        if facts.get("failure"):
+            return engine_pb2.HEALTH_DEGRADED, str(facts["failure"])
+        if busy_ms > SLOW_MS:
+            waits = facts.get("waits_for")
+            return engine_pb2.HEALTH_DEGRADED, f"waits for {waits}" if waits else "its work takes long"
+        errors, grew_ms = self._errors.get(name, (0, 0))
+        note = f"{errors} errors, the last: {facts.get('last_error', '')}" if errors else ""
+        if errors and now_ms - grew_ms < RECENT_ERRORS_MS:
+            return engine_pb2.HEALTH_DEGRADED, note
+        return engine_pb2.HEALTH_OK, note
+
+
+def _facts(health: Health | None) -> Mapping[str, Any]:
+    return health.facts if health is not None else {}
