@@ -1,7 +1,5 @@
 """`autotrader backtest`: one simulation in this process."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -45,7 +43,8 @@ def command(
 
     The symbols and their order come from --data, the timeframe from the files.
     """
-    from backtest.results import run_result, to_json, write_results
+    from backtest.files import effective_settings, write_run
+    from backtest.results import run_result, to_json
     from backtest.run import chosen_engine, run_backtest
     from backtest.simulation import Simulation
     from cli.config import load_settings
@@ -77,35 +76,10 @@ def command(
         records = run_backtest(simulation, engine, progress)
     result = run_result(rules, records, effective_settings(settings, files, rules.timeframe_ms, finer))
     if out is not None:
-        write_results(result, out)
-        from backtest.report.run import write_run_report
-        from cli.candle_reports import is_simulated
-
-        simulated = any(is_simulated(path) for _, path in files)
-        write_run_report(result, chosen.histories, out / "report.html", simulated=simulated)
+        write_run(result, chosen.histories, files, out)
     if as_json:
         print(to_json(result.summary()).decode(), end="")
     else:
         print_summary(result, f"Backtest of {', '.join(symbol for symbol, _ in files)}")
         if out is not None:
             print(f"Results are in {out}; open {out / 'report.html'} in a browser")
-
-
-def effective_settings(
-    settings: object,
-    files: list[tuple[str, Path]],
-    timeframe_ms: int,
-    details: Sequence[tuple[str, Path]] = (),
-) -> dict[str, object]:
-    """The settings that a run on files had, as summary.json shows them; without secrets."""
-    from backtest.simulation import shown_settings
-    from trading.settings import Settings
-    from trading.timeframe import timeframe_name
-
-    assert isinstance(settings, Settings)
-    shown = shown_settings(settings)
-    shown["engine"] |= {"symbols": [symbol for symbol, _ in files], "timeframe": timeframe_name(timeframe_ms)}
-    shown["data"] = {symbol: str(path) for symbol, path in files}
-    if details:
-        shown["detail"] = {symbol: str(path) for symbol, path in details}
-    return shown

@@ -14,12 +14,12 @@ from trading.candle_files import (
     Floats,
     RawCandles,
     Times,
+    is_simulated,
     metadata,
     read_candles,
     refuse_other_symbol,
 )
 from trading.errors import CandleError, InputError
-from trading.simulated_market import SOURCE
 from trading.symbols import is_symbol
 from trading.timeframe import iso, timeframe_name
 
@@ -170,11 +170,6 @@ def symbol_of(raw: RawCandles) -> str | None:
             if word.endswith(quote) and is_symbol(guess):
                 return guess
     return None
-
-
-def is_simulated(path: Path) -> bool:
-    """Whether a file's candles are made up."""
-    return metadata(path).get("source") == SOURCE or SOURCE in path.name
 
 
 def origin(raw: RawCandles, symbol: str | None) -> dict[str, str]:

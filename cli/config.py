@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.config_files import PREFIX, SECRETS, is_secret_variable, read_dotenv, read_toml
+from cli.config_files import PREFIX, is_secret_variable, read_dotenv, read_toml
 from trading.errors import InputError, SettingsError
 from trading.setting_keys import Path as SettingPath
 from trading.setting_keys import Tree, find_path, key_of, leaves, parse_json, parse_text, put
-from trading.settings import DEFAULT_STRATEGIES, Settings, parse_settings
+from trading.settings import DEFAULT_STRATEGIES, SECRETS, Settings, parse_settings
 
 DEFAULT_FILE = "autotrader.toml"
 DEFAULT, FILE, ENVIRONMENT, RUN_TIME, OPTION = "default", "file", "environment", "run time", "--set"
@@ -51,7 +51,7 @@ def load_settings(
     if file:
         stack.add_file(file)
     stack.assign(ENVIRONMENT, _keyed(variables))
-    stack.assign(RUN_TIME, (changes or {}).items())
+    stack.assign(RUN_TIME, sorted((changes or {}).items(), key=_depth))
     stack.assign(OPTION, [split_override(text) for text in overrides])
     return LoadedSettings(stack.settings, stack.sources, file)
 
@@ -85,7 +85,12 @@ def _keyed(variables: Mapping[str, str]) -> list[tuple[str, str]]:
         for name, text in variables.items()
         if text or not is_secret_variable(name)
     ]
-    return sorted(pairs, key=lambda pair: pair[0].count("."))
+    return sorted(pairs, key=_depth)
+
+
+def _depth(pair: tuple[str, str]) -> int:
+    """Whole tables come before single values in them."""
+    return pair[0].count(".")
 
 
 class _Stack:

@@ -35,16 +35,26 @@ def set_(
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Change a setting; the change is stored, and wins until it is reset."""
+    """Change a setting; the change is stored, and wins until it is reset.
+
+    Limits (risk.*), and weight and enabled of a strategy, are in force at once where an engine runs on this
+    database; every other setting from the next start on.
+    """
+    from cli.live_settings import changed_live
     from cli.output import print_json
-    from cli.stored_settings import store_change
+    from cli.stored_settings import checked_change, store_change
     from trading.setting_keys import parse_scalar
 
-    changed, stored = store_change(config, key, value)
+    change = checked_change(config, key, value)
+    live = changed_live(config, change)
+    if not live:
+        store_change(change)
+    when = "now" if live else "next start"
     if as_json:
-        print_json({"key": changed, "value": parse_scalar(stored)})
+        print_json({"key": change.key, "value": parse_scalar(change.value), "in_force": when})
     else:
-        print(f"{changed} = {stored}, from the next start on and until it is reset")
+        since = "in force now, in the running engine too," if live else "from the next start on"
+        print(f"{change.key} = {change.value}, {since} and until it is reset")
 
 
 @command.command()
@@ -54,7 +64,7 @@ def reset(
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """End a change, or all: file and environment are in force again."""
+    """End a change, or all: file and environment are in force again from the next start on."""
     from cli.output import print_json
     from cli.stored_settings import reset_changes
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from trading.errors import SettingsError
 from trading.setting_types import without_password
+from trading.settings import SECRETS
 
 LARGEST_FILE_BYTES = 1 << 20
 PREFIX = "AUTOTRADER__"
-SECRETS = ("api_key", "api_secret")
 
 
 def read_text(path: Path) -> str:

@@ -25,6 +25,7 @@ def upgrade(config: ConfigOption = None, as_json: JsonOption = False, verbose: V
 @command.command()
 def check(config: ConfigOption = None, as_json: JsonOption = False, verbose: VerboseOption = False) -> int:
     """Check schema, journal and tables; needs a stopped engine."""
+    from actors.persistence import audit_trail
     from actors.persistence.reader import Reader
     from actors.persistence.store import Store
     from cli.clock import now_ms
@@ -38,6 +39,7 @@ def check(config: ConfigOption = None, as_json: JsonOption = False, verbose: Ver
     store = Store.open(url, now_ms)
     try:
         problems = [f"run {run.id}: {problem}" for run in runs for problem in store.check(run.id)]
+        problems += store.perform(audit_trail.problems)
     finally:
         store.close()
     if as_json:

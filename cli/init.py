@@ -43,7 +43,8 @@ def _defaults() -> "Settings":
 
 
 def _write(target: Path, example: Path, settings: "Settings") -> None:
-    from cli.template import ENV_EXAMPLE, settings_file
+    from cli.template import ENV_EXAMPLE
+    from trading.settings_file import settings_file
 
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(settings_file(settings), encoding="utf-8")

@@ -76,6 +76,7 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sin
     view = _Live(planned) if sys.stdout.isatty() else _Lines()
     latest: Progress | None = None
     seen_at = time.monotonic()
+    told = not planned.plan.companions
     with view:
         while not interrupted.seen:
             try:
@@ -86,10 +87,27 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sin
                     raise OperationError(f"the engine did not answer for {START_SECONDS:g} s") from None
             if latest is not None:
                 view.show(latest, time.monotonic() - since)
-                if latest.finished or latest.failure:
+                if latest.finished or latest.failure or engine.stop_asked():
                     break
+                if latest.candles and not told:
+                    told = _tell_addresses(planned, engine)
             time.sleep(LOOK_SECONDS)
     return latest
+
+
+def _tell_addresses(planned: Planned, engine: RunningEngine) -> bool:
+    """Say where the control plane listens; whether it does already. Raises OperationError when it cannot."""
+    for companion in planned.plan.companions:
+        try:
+            addresses = engine.companion(companion.name)
+        except ActorLost:
+            return False
+        print(
+            f"control plane: {addresses.grpc} (try `autotrader console`); web: {addresses.web}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return True
 
 
 class _Lines:

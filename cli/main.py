@@ -16,19 +16,44 @@ if TYPE_CHECKING:
 
 FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
-# Name: the module whose `command` it is, and its line in the help.
-COMMANDS = {
-    "init": ("cli.init", "Write a commented autotrader.toml and .env.example."),
-    "run": ("cli.run", "Run the engine: paper trading, or a replay of stored candles."),
-    "backtest": ("cli.backtest", "Simulate the strategies on stored candles."),
-    "sweep": ("cli.sweep", "Simulate many settings on Ray, and rank them."),
-    "data": ("cli.data", "Candle files: download, import, verify, list, sample."),
-    "strategies": ("cli.strategies", "List the strategy types and the configured strategies."),
-    "config": ("cli.config_command", "Show, set and reset settings."),
-    "paper": ("cli.paper", "The paper account: archive it and start anew."),
-    "db": ("cli.db", "The database: upgrade and check."),
-    "doctor": ("cli.doctor", "Check this installation."),
+# By heading; name: the module whose `command` it is (or MODULE:NAME), and its line in the help.
+SECTIONS = {
+    "Commands": {
+        "init": ("cli.init", "Write a commented autotrader.toml and .env.example."),
+        "run": ("cli.run", "Run the engine: paper trading, or a replay of stored candles."),
+        "backtest": ("cli.backtest", "Simulate the strategies on stored candles."),
+        "sweep": ("cli.sweep", "Simulate many settings on Ray, and rank them."),
+        "data": ("cli.data", "Candle files: download, import, verify, list, sample."),
+        "strategies": ("cli.strategies", "List the strategies and their types; change them live."),
+        "config": ("cli.config_command", "Show, set and reset settings."),
+        "paper": ("cli.paper", "The paper account: archive it and start anew."),
+        "db": ("cli.db", "The database: upgrade and check."),
+        "tls": ("cli.tls", "Certificates for development."),
+        "doctor": ("cli.doctor", "Check this installation."),
+    },
+    "On a running engine": {
+        "console": ("cli.console", "The operator's console."),
+        "status": ("cli.status", "How it stands, in one look."),
+        "positions": ("cli.portfolio:positions", "What is held."),
+        "orders": ("cli.portfolio:orders", "What was ordered."),
+        "trades": ("cli.portfolio:trades", "What was earned."),
+        "decisions": ("cli.decisions:decisions", "Every vote's outcome and what came of it."),
+        "why": ("cli.decisions:why", "One decision: votes, reasons, risk, order, fills."),
+        "logs": ("cli.logs", "What an operator should know."),
+        "limits": ("cli.limits", "The risk limits: how much is used; change them."),
+        "pause": ("cli.switches:pause", "Take no entries; exits and stops go on."),
+        "resume": ("cli.switches:resume", "Take entries again."),
+        "close": ("cli.switches:close", "Sell one position."),
+        "close-all": ("cli.switches:close_all", "Sell every position; entries go on."),
+        "kill": ("cli.kill:kill", "Throw the kill switch: sell everything, stop trading."),
+        "reset-kill": ("cli.kill:reset_kill", "Lift the kill switch."),
+        "stop": ("cli.stop", "End the engine."),
+        "user": ("cli.user", "Accounts: who may sign in, and as what."),
+        "token": ("cli.token", "An access token for another program."),
+        "audit": ("cli.audit", "Who did what; is the trail whole?"),
+    },
 }
+COMMANDS = {name: line for section in SECTIONS.values() for name, line in section.items()}
 
 
 def main() -> NoReturn:
@@ -61,7 +86,8 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if name not in COMMANDS:
         raise InputError(f"there is no command {name!r}; {suggestion(name, COMMANDS)}")
-    return _invoke(name, import_module(COMMANDS[name][0]).command, rest)
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    return _invoke(name, getattr(import_module(module), attribute or "command"), rest)
 
 
 def _split(arguments: list[str]) -> tuple[str | None, list[str]]:
@@ -103,16 +129,16 @@ def _app_of(function: Any) -> "Typer":
 
 def _help() -> str:
     width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:<{width}}{text}" for name, (_, text) in COMMANDS.items()]
+    lines = []
+    for heading, section in SECTIONS.items():
+        lines += [f"{heading}:", *(f"  {name:<{width}}{text}" for name, (_, text) in section.items()), ""]
     return "\n".join(
         [
             "Usage: autotrader COMMAND [OPTIONS] [ARGUMENTS]",
             "",
             "Automated crypto trading: backtest, replay and paper trading by the same rules.",
             "",
-            "Commands:",
             *lines,
-            "",
             "Options everywhere:",
             "  --config FILE  Settings file [autotrader.toml]",
             "  -v             Say more; show where an unexpected error comes from",
@@ -126,7 +152,9 @@ def _one_line(text: str) -> str:
 
 
 def _complain(sentence: str, code: int) -> int:
-    print(f"error: {_one_line(sentence)}", file=sys.stderr)
+    from cli.output import printable
+
+    print(f"error: {printable(_one_line(sentence))}", file=sys.stderr)
     return code
 
 

@@ -28,6 +28,11 @@ def print_json(value: object) -> None:
     print(to_json(value))
 
 
+def printable(text: str) -> str:
+    """The text with what would steer the terminal made visible; its lines stay."""
+    return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
+
+
 def console() -> "Console":
     """Where people read: stdout, as wide as the terminal, 80 columns elsewhere."""
     from rich.console import Console
@@ -47,7 +52,7 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
             column.removeprefix(">"), justify="right" if column.startswith(">") else "left", overflow="fold"
         )
     for row in rows:
-        table.add_row(*(Text(str(cell)) for cell in row))
+        table.add_row(*(Text(printable(str(cell))) for cell in row))
     console().print(table)
 
 

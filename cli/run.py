@@ -8,7 +8,7 @@ import typer
 from cli.options import ConfigOption, VerboseOption
 
 if TYPE_CHECKING:
-    from trading.settings import Settings
+    from cli.config import LoadedSettings
 
 DEFAULT_REPLAY_FOLDER = Path("replay")
 
@@ -39,28 +39,34 @@ def command(
     if replay:
         from cli.config import load_settings
         from cli.live_view import follow
-        from cli.run_plans import replay_plan
+        from cli.run_plans import replay_plan, with_control
 
-        settings = load_settings(config, overrides or []).settings
+        loaded = load_settings(config, overrides or [])
         per_second = candles_per_second(speed)
-        planned = replay_plan(settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force)
+        planned = replay_plan(loaded.settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force)
+        if per_second is not None:
+            planned = with_control(planned, loaded, ())
         with ray_meanwhile(address) as ray_ready:
             follow(planned, ray_ready)
         return
-    settings = paper_settings(config, overrides or [], live)
+    loaded = paper_settings(config, overrides or [], live)
     with ray_meanwhile(address) as ray_ready:
         from cli.live_view import follow
-        from cli.run_plans import paper_plan
+        from cli.run_plans import paper_plan, with_control
+        from cli.stored_settings import stored_changes
 
-        follow(paper_plan(settings, out), ray_ready)
+        settings = loaded.settings
+        changed = stored_changes(settings.database.url)
+        follow(with_control(paper_plan(settings, out), loaded, changed), ray_ready)
 
 
-def paper_settings(config: Path | None, overrides: list[str], live: bool) -> "Settings":
+def paper_settings(config: Path | None, overrides: list[str], live: bool) -> "LoadedSettings":
     """The settings of paper trading; raises InputError for what this version does not have."""
     from cli.stored_settings import load_with_changes
     from trading.errors import InputError
 
-    settings = load_with_changes(config, overrides).settings
+    loaded = load_with_changes(config, overrides)
+    settings = loaded.settings
     if live or settings.engine.mode == "live":
         raise InputError("engine.mode: 'live' is not there yet in this version; allowed: paper")
     if settings.feed.source != "simulated":
@@ -68,7 +74,7 @@ def paper_settings(config: Path | None, overrides: list[str], live: bool) -> "Se
             f"feed.source: {settings.feed.source!r} is not there yet in this version; allowed: simulated "
             "(and `run --replay SYMBOL=FILE` for stored candles)"
         )
-    return settings
+    return loaded
 
 
 def candles_per_second(speed: str) -> float | None:

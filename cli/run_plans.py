@@ -2,32 +2,41 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from actors.market_data.feed import FeedSpec, ReplayFeed, SimulatedFeed
 from actors.persistence.engine_url import NoDatabaseYet, is_sqlite, parse_url, sqlite_file
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Mode, Run, RunSetup, Status
 from actors.persistence.store import Store
-from actors.plan import Plan
-from actors.strategy_spec import StrategySpec
-from cli.backtest import effective_settings
-from cli.candle_reports import is_simulated
+from actors.plan import Companion, Plan
+from actors.strategy_spec import StrategySpec, spec_of
+from backtest.files import effective_settings
 from cli.clock import now_ms
+from cli.config import LoadedSettings
 from cli.inputs import symbol_files
+from trading import __version__
+from trading.candle_files import is_simulated
 from trading.date_range import select_range
 from trading.errors import InputError, StorageError
 from trading.events import RunStarted
 from trading.exact_settings import rules_of
 from trading.grid import CandleGrid
 from trading.history import load_histories
+from trading.setting_types import without_password
 from trading.settings import Settings
 from trading.simulated_market import SimulatedMarket
 from trading.strategies.registry import made_strategies
 from trading.timeframe import timeframe_ms
+
+WEB_FOLDER = Path(__file__).resolve().parent.parent / "mobile" / "dist"
+# The numbers of the contract's TradingMode, which is not loaded for them.
+_MODES = {"simulated": 1, "paper": 2, "live": 3, "replay": 4}
 
 
 @dataclass(frozen=True)
@@ -40,6 +49,42 @@ class Planned:
     out: Path | None
     settings: dict[str, Any]
     simulated: bool
+
+
+def with_control(planned: Planned, loaded: LoadedSettings, changed: Iterable[str]) -> Planned:
+    """The same with a control plane beside it; `changed` are the settings changed at run time.
+
+    Raises InputError when it may not or cannot listen where the settings say.
+    """
+    from control.actor import Control
+    from control.listening import listening_of
+    from control.spec import CONTROL, ControlSpec
+
+    settings, run = loaded.settings, planned.run
+    folder = loaded.file.resolve().parent if loaded.file else Path.cwd()
+    spec = ControlSpec(
+        listening=listening_of(settings.control),
+        database_url=planned.plan.database_url,
+        run_id=run.id,
+        mode=_MODES["simulated" if planned.simulated and run.mode is Mode.PAPER else run.mode.value],
+        feed=run.source,
+        version=__version__,
+        settings=without_secrets(settings),
+        changed=frozenset(changed),
+        runs_folder=str(folder / "runs"),
+        candles_folder=str(folder / "candles"),
+        web_folder=str(WEB_FOLDER) if WEB_FOLDER.is_dir() else "",
+    )
+    companion = Companion(CONTROL, Control, (spec,))
+    plan = msgspec.structs.replace(planned.plan, companions=(companion,))
+    return replace(planned, plan=plan)
+
+
+def without_secrets(settings: Settings) -> Settings:
+    """The settings without keys and passwords."""
+    exchange = settings.exchange.model_copy(update={"api_key": None, "api_secret": None})
+    database = settings.database.model_copy(update={"url": without_password(settings.database.url)})
+    return settings.model_copy(update={"exchange": exchange, "database": database})
 
 
 def paper_plan(settings: Settings, out: Path | None) -> Planned:
@@ -116,16 +161,7 @@ def settings_json(settings: Settings) -> str:
 
 
 def _specs(settings: Settings) -> tuple[StrategySpec, ...]:
-    return tuple(
-        StrategySpec(
-            chosen.name,
-            chosen.type,
-            dict(chosen.params),
-            str(Path(chosen.path).resolve()) if chosen.path else None,
-            chosen.every_candles,
-        )
-        for chosen in settings.strategies
-    )
+    return tuple(map(spec_of, settings.strategies))
 
 
 def _begin(url: str, setup: RunSetup, started: RunStarted) -> Run:

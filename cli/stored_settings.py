@@ -1,11 +1,13 @@
 """Settings changed at run time: kept in the database of the settings, in force until they are reset.
 
-An engine that is running keeps what it started with; a change is in force from its next start.
+An engine that is running keeps what it started with; a change that is stored here is in force from its next
+start. What can be changed while it runs goes through its control plane: cli/live_settings.py.
 """
 
 import getpass
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,12 +44,17 @@ def stored_changes(url: str) -> dict[str, str]:
         reader.close()
 
 
-def store_change(config: Path | None, key: str, text: str) -> tuple[str, str]:
-    """Put a change in force; returns its key and its value as JSON.
+@dataclass(frozen=True)
+class Change:
+    """A change that the settings may have: its key, the new value as JSON, and the database that keeps it."""
 
-    Raises SettingsError, and stores nothing, when the settings would not be valid with it.
-    """
-    from actors.persistence import settings_changes
+    key: str
+    value: str
+    database_url: str
+
+
+def checked_change(config: Path | None, key: str, text: str) -> Change:
+    """What a change would be. Raises SettingsError when the settings would not be valid with it."""
     from cli.output import to_json
     from trading.setting_keys import find_path, key_of, parse_text
     from trading.strategies.registry import made_strategies
@@ -64,9 +71,15 @@ def store_change(config: Path | None, key: str, text: str) -> tuple[str, str]:
     known, value = key_of(path), to_json(parse_text(text, path), indent=" ")
     changed = load_settings(config, (), {**before, known: value})
     made_strategies(changed.settings)
-    with _database(url) as engine, engine.begin() as connection:
-        settings_changes.set_setting(connection, known, value, _who(), now_ms())
-    return known, value
+    return Change(known, value, url)
+
+
+def store_change(change: Change) -> None:
+    """Store a change; it is in force from the next start on."""
+    from actors.persistence import settings_changes
+
+    with _database(change.database_url) as engine, engine.begin() as connection:
+        settings_changes.set_setting(connection, change.key, change.value, _who(), now_ms())
 
 
 def reset_changes(config: Path | None, key: str | None) -> list[str]:

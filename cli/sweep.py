@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -126,14 +126,15 @@ def _swept(
 ) -> "SweepResult":
     """Run the sweep on Ray; Ctrl-C ends it with what is done, and exit code 130."""
     from actors import spawn
+    from backtest.sweep.signals import shared_bytes
     from backtest.sweep.store import check_folder
     from backtest.sweep.sweep import Sweep, SweepCancelled
     from cli.sweep_view import cancelled_by_ctrl_c, sweep_progress
-    from cli.template import settings_file
+    from trading.settings_file import settings_file
 
     if out is not None and check_folder(out, plan, resume):
         return Sweep(plan, out=out, resume=resume).run()
-    spawn.start_ray(address, object_store_bytes=_object_store_bytes(plan))
+    spawn.start_ray(address, object_store_bytes=spawn.OBJECT_STORE_BYTES + shared_bytes(plan))
     try:
         with sweep_progress(plan) as tell:
             sweep = Sweep(
@@ -149,12 +150,3 @@ def _swept(
         raise typer.Exit(130) from None
     finally:
         spawn.stop_ray()
-
-
-def _object_store_bytes(plan: "SweepPlan") -> int:
-    """Room for the candles twice, and for the signals that are shared, besides what Ray itself wants."""
-    from actors.spawn import OBJECT_STORE_BYTES
-    from backtest.sweep.signals import shared_bytes
-
-    candles: Any = sum(each.candles.estimated_size() for each in plan.study.histories)
-    return OBJECT_STORE_BYTES + 2 * (int(candles) + shared_bytes(plan))

@@ -21,6 +21,8 @@ def sweep_progress(plan: "SweepPlan") -> "Iterator[Callable[[Progress], None]]":
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
+    from backtest.sweep.progress import in_words
+
     console = Console(stderr=True)
     words = (TextColumn("{task.description}"), TextColumn("{task.fields[said]}"))
     columns = (words[0], BarColumn(), MofNCompleteColumn(), words[1])
@@ -31,24 +33,10 @@ def sweep_progress(plan: "SweepPlan") -> "Iterator[Callable[[Progress], None]]":
             title = f"window {progress.passing}/{len(plan.windows)}" if progress.passing else "sweep"
             if progress.permuted:
                 title = f"permuted candles {progress.permuted}/{plan.permutations}"
-            said = _said(progress, plan.objective.name)
+            said = in_words(progress, plan.objective.name)
             bar.update(task, completed=progress.done, description=title, said=said)
 
         yield tell
-
-
-def _said(progress: "Progress", objective: str) -> str:
-    parts = []
-    if progress.per_second is not None:
-        parts.append(f"{progress.per_second:,.1f}/s")
-    if progress.seconds_left is not None:
-        minutes, seconds = divmod(round(progress.seconds_left), 60)
-        parts.append(f"{minutes // 60}:{minutes % 60:02}:{seconds:02} left")
-    if progress.best is not None:
-        parts.append(f"best {objective} {progress.best:,.2f}")
-    if progress.failed:
-        parts.append(f"{progress.failed:,} failed")
-    return "  ".join(parts)
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 """What every test gets: hypothesis profiles, and a guard that keeps unit tests off Ray."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -11,6 +13,10 @@ from hypothesis import HealthCheck, settings
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_DEDUP_LOGS", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+# An engine that a test starts takes free ports, and none of its files lands in the user's state folder.
+os.environ["AUTOTRADER__CONTROL__LISTEN"] = "127.0.0.1:0"
+os.environ["AUTOTRADER__CONTROL__WEB_LISTEN"] = "127.0.0.1:0"
 
 RAY_TESTS = Path(__file__).parent / "actors"
 
@@ -29,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("ray")
         if item.get_closest_marker("ray"):
             item.add_marker(pytest.mark.xdist_group("ray"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _state_folder() -> Iterator[None]:
+    with tempfile.TemporaryDirectory(prefix="autotrader-tests-") as folder:
+        os.environ["XDG_STATE_HOME"] = folder
+        yield
 
 
 @pytest.fixture(autouse=True)

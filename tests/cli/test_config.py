@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from cli.config import LoadedSettings, load_settings
-from cli.template import settings_file
 from trading.errors import SettingsError
 from trading.settings import Settings, parse_settings
+from trading.settings_file import settings_file
 
 MY_STRATEGIES = """
 [[strategies]]
