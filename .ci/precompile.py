@@ -12,7 +12,8 @@ MODULES = (
     "backtest.fast.run", "backtest.reference", "backtest.report.run", "backtest.report.sweep",
     "backtest.sweep.sweep", "backtest.trial", "optuna",
     "actors.launch", "actors.supervisor", "actors.risk", "actors.strategy", "actors.market_data.feed",
-    "actors.execution.paper", "actors.persistence.actor", "actors.persistence.migrations",
+    "actors.execution.paper", "control.server", "control.runs.child", "cli.engine_command", "cli.status",
+    "tui.app", "actors.persistence.actor", "actors.persistence.migrations",
     "trading.strategies.technical", "trading.strategies.trend", "trading.strategies.sma_cross",
     "ray", "ray.actor", "ray._private.workers.default_worker", "ray._private.runtime_env.agent.main",
 )  # fmt: skip

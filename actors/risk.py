@@ -113,8 +113,12 @@ class Risk:
 
     async def ensure_running(self) -> None:
         """Start or go on; does nothing while it runs, has finished, or has failed for good."""
-        if self._task is None and not self._finished and not self._failure:
+        if self._finished or self._failure:
+            return
+        if self._task is None:
             self._task = asyncio.ensure_future(self._run())
+        elif self._task.cancelled():
+            self._failure = "the loop of risk was cancelled; start the engine again"
 
     async def progress(self) -> Progress:
         """Where it stands."""

@@ -44,9 +44,12 @@ class RunAhead(Generic[Item]):
         self._asking: asyncio.Task[None] | None = None
 
     async def next(self) -> Item | None:
-        """The next item in order; None at the end."""
+        """The next item in order; None at the end, and once it is closed."""
         while not self._held and not self._ended:
-            await asyncio.shield(self._ask_once())
+            asking = self._ask_once()
+            await asyncio.wait({asking})
+            if not asking.cancelled():
+                asking.result()
         self._ask_early()
         return self._held.popleft() if self._held else None
 
@@ -58,7 +61,8 @@ class RunAhead(Generic[Item]):
         return self._held.popleft()
 
     def close(self) -> None:
-        """Stop asking."""
+        """Stop asking; whoever waits for the next item gets none."""
+        self._ended = True
         if self._asking is not None:
             self._asking.cancel()
 

@@ -128,7 +128,7 @@ def _money(status: "engine_pb2.EngineStatus") -> list[str]:
     ]
     lines = [f"{name:<8}{money:>16} {quote}  {more}" for name, money, more in rows]
     newest = f"{text.moment(status.open_time)} UTC ({status.timeframe}, {status.candles:,} handled)"
-    return ["", *lines, f"{'candle':<8}{newest}, stored {text.second(status.updated_at)[11:]}"]
+    return ["", *lines, f"{'candle':<8}{newest}, seen {text.second(status.candle_seen_at)[11:]}"]
 
 
 def _actors(status: "engine_pb2.EngineStatus") -> str:

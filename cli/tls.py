@@ -60,7 +60,8 @@ In autotrader.toml:
 
 On a phone: install {made.ca.name} as a trusted authority.
 On another computer: copy {made.ca.name}, then autotrader console --target HOST:PORT --tls-ca {made.ca.name}
-With tls_client_ca, both need {made.client.name} and {made.client_key.name} too.
+With tls_client_ca, both need {made.client.name} and {made.client_key.name} too;
+autotrader takes their paths from AUTOTRADER_TLS_CERT and AUTOTRADER_TLS_KEY.
 
 Whoever has {made.ca_key.name} can pretend to be any site to a device that trusts {made.ca.name}:
 keep it secret, or delete it."""

@@ -11,9 +11,10 @@ CONTROL = "control"
 class ControlSpec(Struct, frozen=True):
     """Where it listens, which stored run it shows, and under which settings the engine started.
 
-    `settings` holds no secret; `changed` are its keys that were changed at run time; `mode` is a TradingMode of
-    the contract, `feed` says in words where candles come from. Runs are kept in `runs_folder` and read candles
-    from `candles_folder`; `web_folder` holds the phone client's files, if it is there.
+    `settings` holds no secret; `changed` are its keys that were changed at run time; `mode` is a
+    TradingMode of the contract, `feed` says in words where candles come from. Runs are kept in
+    `runs_folder` and read candles from `candles_folder`; `web_folder` holds the phone client's files, if
+    it is there.
     """
 
     listening: Listening

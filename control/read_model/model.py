@@ -23,6 +23,7 @@ from control.rows import log_message, timestamp
 from trading.decisions import EquityMarked, OutcomeDecided, TradeClosed
 from trading.engine import Engine
 from trading.errors import OperationError
+from trading.events import CandlesClosed
 from trading.journal import Entry, replay, restore
 from trading.state import EngineState
 from trading.timeframe import timeframe_name
@@ -51,7 +52,7 @@ class ReadModel:
         self.actors = actors
         self._reader = reader
         self._now_ms = now_ms
-        self._updated_ms = now_ms()
+        self._candle_seen_ms: int | None = None
         self._engine: Engine | None = None
         self._teller: Teller | None = None
         self._outcomes: dict[str, OutcomeDecided] = {}
@@ -162,6 +163,8 @@ class ReadModel:
             self._line = tail.lines[-1]["id"]
 
     def _take_entry(self, entry: Entry) -> None:
+        if isinstance(entry.event, CandlesClosed):
+            self._candle_seen_ms = self._now_ms()
         self._engine = replay(self._engine, (entry,))
         if self._teller is None:
             self._teller = Teller(self._engine.state)
@@ -179,7 +182,6 @@ class ReadModel:
             self._changed()
 
     def _changed(self) -> None:
-        self._updated_ms = self._now_ms()
         self._status = self._positions = None
         self.ring.wake()
 
@@ -192,7 +194,8 @@ class ReadModel:
         status.feed = self.facts.feed
         status.symbols.extend(symbol_messages(state, self.units, self._outcomes))
         status.timeframe = timeframe_name(state.rules.timeframe_ms)
-        status.updated_at.CopyFrom(timestamp(self._updated_ms))
+        if self._candle_seen_ms is not None:
+            status.candle_seen_at.CopyFrom(timestamp(self._candle_seen_ms))
         status.run_id = self.facts.run_id
         status.actors.extend(self.actors.messages(self._now_ms()))
         status.started_at.CopyFrom(timestamp(self.facts.started_ms))

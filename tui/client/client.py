@@ -31,15 +31,20 @@ from tui.client.target import Target, find_target
 Stub = TypeVar("Stub")
 
 TOKEN_VARIABLE = "AUTOTRADER_TOKEN"
+CERT_VARIABLE = "AUTOTRADER_TLS_CERT"
+KEY_VARIABLE = "AUTOTRADER_TLS_KEY"
 
 
 def connect(target: str | None = None, *, listen: str = "", tls_ca: str = "") -> "Client":
     """A client of the engine at `target` ("HOST:PORT"), else at `listen` (control.listen).
 
-    Else at the default. Uses the access token in AUTOTRADER_TOKEN, else the credential file. Nothing is
-    sent before the first call. Raises BadTarget, BadCredentials.
+    Else at the default. Uses the access token in AUTOTRADER_TOKEN, else the credential file; and the client
+    certificate in the files AUTOTRADER_TLS_CERT and AUTOTRADER_TLS_KEY. Nothing is sent before the first
+    call. Raises BadTarget, BadCredentials.
     """
-    return Client(find_target(target, listen=listen, tls_ca=tls_ca), token=os.environ.get(TOKEN_VARIABLE, ""))
+    token, cert, key = (os.environ.get(name, "") for name in (TOKEN_VARIABLE, CERT_VARIABLE, KEY_VARIABLE))
+    found = find_target(target, listen=listen, tls_ca=tls_ca, tls_cert=cert, tls_key=key)
+    return Client(found, token=token)
 
 
 def request_id() -> str:

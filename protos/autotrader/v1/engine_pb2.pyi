@@ -190,7 +190,7 @@ class EngineStatus(_message.Message):
     DAY_RESULT_QUOTE_FIELD_NUMBER: _builtins.int
     DAY_RESULT_PERCENT_FIELD_NUMBER: _builtins.int
     OPEN_TIME_FIELD_NUMBER: _builtins.int
-    UPDATED_AT_FIELD_NUMBER: _builtins.int
+    CANDLE_SEEN_AT_FIELD_NUMBER: _builtins.int
     OPEN_POSITIONS_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     SEQUENCE_FIELD_NUMBER: _builtins.int
@@ -254,8 +254,10 @@ class EngineStatus(_message.Message):
         """The open time of the newest candle; not set before the first."""
 
     @_builtins.property
-    def updated_at(self) -> _timestamp_pb2.Timestamp:
-        """When the newest candle was stored, by the engine's clock."""
+    def candle_seen_at(self) -> _timestamp_pb2.Timestamp:
+        """When the newest candle was seen in storage, by the engine's clock; not set when there was none since the
+        control plane started. Long ago means that the feed or the engine stands still.
+        """
 
     @_builtins.property
     def actors(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActorStatus]:
@@ -286,7 +288,7 @@ class EngineStatus(_message.Message):
         day_result_quote: _builtins.str = ...,
         day_result_percent: _builtins.str = ...,
         open_time: _timestamp_pb2.Timestamp | None = ...,
-        updated_at: _timestamp_pb2.Timestamp | None = ...,
+        candle_seen_at: _timestamp_pb2.Timestamp | None = ...,
         open_positions: _builtins.int = ...,
         run_id: _builtins.int = ...,
         sequence: _builtins.int = ...,
@@ -296,9 +298,9 @@ class EngineStatus(_message.Message):
         trades: _builtins.int = ...,
         candles: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["day_end", b"day_end", "open_time", b"open_time", "started_at", b"started_at", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["candle_seen_at", b"candle_seen_at", "day_end", b"day_end", "open_time", b"open_time", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actors", b"actors", "candles", b"candles", "cash_quote", b"cash_quote", "day_base_quote", b"day_base_quote", "day_blocked", b"day_blocked", "day_end", b"day_end", "day_result_percent", b"day_result_percent", "day_result_quote", b"day_result_quote", "equity_quote", b"equity_quote", "failure", b"failure", "feed", b"feed", "initial_capital_quote", b"initial_capital_quote", "killed", b"killed", "mode", b"mode", "open_positions", b"open_positions", "open_time", b"open_time", "quote", b"quote", "run_id", b"run_id", "sequence", b"sequence", "started_at", b"started_at", "state", b"state", "symbols", b"symbols", "timeframe", b"timeframe", "total_return_percent", b"total_return_percent", "trades", b"trades", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actors", b"actors", "candle_seen_at", b"candle_seen_at", "candles", b"candles", "cash_quote", b"cash_quote", "day_base_quote", b"day_base_quote", "day_blocked", b"day_blocked", "day_end", b"day_end", "day_result_percent", b"day_result_percent", "day_result_quote", b"day_result_quote", "equity_quote", b"equity_quote", "failure", b"failure", "feed", b"feed", "initial_capital_quote", b"initial_capital_quote", "killed", b"killed", "mode", b"mode", "open_positions", b"open_positions", "open_time", b"open_time", "quote", b"quote", "run_id", b"run_id", "sequence", b"sequence", "started_at", b"started_at", "state", b"state", "symbols", b"symbols", "timeframe", b"timeframe", "total_return_percent", b"total_return_percent", "trades", b"trades", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -262,7 +262,7 @@ class StartBacktestRequest(_message.Message):
 
     @_builtins.property
     def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___SettingChange]:
-        """Settings that differ from the present ones."""
+        """Settings that differ from the present ones, at most 100: those that a sweep may vary, and `market`."""
 
     def __init__(
         self,
@@ -334,7 +334,7 @@ class StartSweepRequest(_message.Message):
     objective: _builtins.str
     """The figure to rank by; empty is sharpe."""
     walk_forward: _builtins.int
-    """Windows of a walk-forward; 0: none."""
+    """Windows of a walk-forward, at most 100; 0: none."""
     workers: _builtins.int
     """Worker processes; 0 is 1, at most the machine's cores."""
     @_builtins.property
@@ -347,7 +347,7 @@ class StartSweepRequest(_message.Message):
 
     @_builtins.property
     def settings(self) -> _containers.RepeatedCompositeFieldContainer[Global___SettingChange]:
-        """What is tried; at least one with several values."""
+        """What is tried, at most 100 keys; at least one with several values."""
 
     def __init__(
         self,

@@ -81,10 +81,19 @@ async def test_method_with_any_request_answers_by_the_field_at_fault(
 
 async def test_method_with_bytes_that_are_no_message_refuses_them(owner: Control) -> None:
     fuzz = Fuzz(1, "")
+    await candles_go_on(owner)
     for path in FUZZED:
         calls = [owner.send(path, fuzz.bytes_(), seconds=20) for _ in range(AT_ONCE)]
         for answer in await asyncio.gather(*calls):
             check(path, answer, SOUND)
+
+
+async def candles_go_on(owner: Control) -> None:
+    """The engine must trade on, whatever was asked of it."""
+    path = path_of("MarketService/StreamCandles")
+    answer = await owner.send(path, request_of(path), seconds=20)
+    status = (await owner.read("EngineService/GetStatus")).status
+    assert answer.code == "OK", status
 
 
 async def test_engine_after_all_of_it_is_whole_and_starts_again(
@@ -95,6 +104,7 @@ async def test_engine_after_all_of_it_is_whole_and_starts_again(
     assert not (await owner.read("LogService/ListLogEntries", contains="unexpected")).entries
     audit = await owner.read("AuditService/VerifyAudit")
     assert audit.entries and not audit.first_broken_id
+    await candles_go_on(owner)
     limits = (await owner.read("RiskService/GetLimits")).limits
     strategies = (await owner.read("StrategyService/ListStrategies")).strategies
     status = (await owner.read("EngineService/GetStatus")).status
