@@ -38,7 +38,10 @@ def start_ray(address: str | None = None, object_store_bytes: int = OBJECT_STORE
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if address is not None:
+    if address is None:
+        # A private Ray that is gone does not come back: whoever still talks to it gives up soon.
+        os.environ.setdefault("RAY_gcs_rpc_server_reconnect_timeout_s", "5")
+    else:
         os.environ.setdefault("RAY_AUTH_MODE", "token")
     import ray
 
