@@ -3,7 +3,9 @@ a stream for as long as its reader reads; and every error as a status, never as 
 
 import asyncio
 import ipaddress
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import grpc
@@ -20,6 +22,8 @@ from trading.errors import AutotraderError
 UNARY_SECONDS = 30.0
 READ_SECONDS = 10.0
 WRITE_SECONDS = 5.0
+MOST_STRANGERS = 100
+MOST_OF_ACCOUNT = 300
 TOKEN_CHECK_SECONDS = 2.0
 BEARER = "bearer "
 
@@ -43,7 +47,9 @@ class Identity(Protocol):
 class Calls(grpc.aio.ServerInterceptor):
     """Wraps every method of the server. `unexpected` hears of errors that nobody foresaw, with the method.
 
-    A unary call takes at most 30 seconds; a message of a stream that is not read for 5 ends its stream.
+    A request must come within 10 seconds, a unary call takes at most 30; a message of a stream that is not
+    read for 5 ends its stream. At most 300 calls at once are of one account, and at most 100 of callers who
+    are not signed in.
     """
 
     def __init__(
@@ -55,6 +61,7 @@ class Calls(grpc.aio.ServerInterceptor):
         self._identity = identity
         self._commands = commands
         self._unexpected = unexpected
+        self._under_way: Counter[str] = Counter()
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         """The method's handler, wrapped; None for a method that nobody has, or that states nothing.
@@ -80,14 +87,15 @@ class Calls(grpc.aio.ServerInterceptor):
         async def answer(_requests: Any, context: Context) -> Message | None:
             try:
                 who = self._admit(method, context)
-                request = await _received(context, parse)
-                async with asyncio.timeout(UNARY_SECONDS):
-                    if method.command and who is not None:
-                        return await self._commands.once(
-                            method, who, request, lambda: behaviour(request, context)
-                        )
-                    response: Message = await behaviour(request, context)
-                    return response
+                with self._place(who):
+                    request = await _received(context, parse)
+                    async with asyncio.timeout(UNARY_SECONDS):
+                        if method.command and who is not None:
+                            return await self._commands.once(
+                                method, who, request, lambda: behaviour(request, context)
+                            )
+                        response: Message = await behaviour(request, context)
+                        return response
             except Exception as error:
                 await self._refuse(method, context, error)
                 return None
@@ -98,8 +106,9 @@ class Calls(grpc.aio.ServerInterceptor):
         async def tell(requests: Any, context: Context) -> None:
             try:
                 who = self._admit(method, context)
-                request = requests if parse is None else await _received(context, parse)
-                await self._pump(behaviour(request, context), who, context)
+                with self._place(who):
+                    request = requests if parse is None else await _received(context, parse)
+                    await self._pump(behaviour(request, context), who, context)
             except Exception as error:
                 await self._refuse(method, context, error)
 
@@ -130,6 +139,20 @@ class Calls(grpc.aio.ServerInterceptor):
                 await asyncio.wait({coming})
             await messages.aclose()
 
+    @contextmanager
+    def _place(self, who: Caller | None) -> Iterator[None]:
+        """A place among the calls under way: nobody can take all of them."""
+        name, most = ("", MOST_STRANGERS) if who is None else (who.name, MOST_OF_ACCOUNT)
+        if self._under_way[name] >= most:
+            raise exhausted("TOO_MANY_CALLS", f"{most} calls are under way; wait 1 second and try again")
+        self._under_way[name] += 1
+        try:
+            yield
+        finally:
+            self._under_way[name] -= 1
+            if not self._under_way[name]:
+                del self._under_way[name]
+
     def _admit(self, method: Method, context: Context) -> Caller | None:
         """Who calls, if they may; None for a public method."""
         if method.public:
@@ -145,6 +168,8 @@ class Calls(grpc.aio.ServerInterceptor):
     async def _refuse(self, method: Method, context: Context, error: Exception) -> None:
         if isinstance(error, grpc.aio.AbortError):
             raise error
+        if isinstance(error, grpc.aio.InternalError):
+            return  # The connection broke while something was written: nobody is there to be told.
         if isinstance(error, AutotraderError):
             error = fault_of(error)
         elif isinstance(error, TimeoutError):

@@ -72,8 +72,10 @@ GRACE_SECONDS = 0.5
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_metadata_size", 16 << 10),
-    ("grpc.max_concurrent_streams", 100),
+    # The door brings all its calls, at most 256, on one connection.
+    ("grpc.max_concurrent_streams", 300),
     ("grpc.so_reuseport", 0),
+    ("grpc.max_connection_idle_ms", 600_000),
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),

@@ -1,7 +1,8 @@
 """A whole engine with its control plane in one process, without Ray: `python -m` this and a settings file.
 
 Everything is the product's own, made as `autotrader run` makes it; adapters stand where Ray would carry
-calls. It prints its addresses as one line of JSON and ends when it is told to stop, or by SIGTERM.
+calls. It prints its addresses as one line of JSON, and ends when it is told to stop, by SIGTERM, and when its
+standard input is closed, as it is when the tests end.
 """
 
 import asyncio
@@ -128,7 +129,9 @@ async def run(config: Path) -> None:
     await actors.start()
     server = ControlServer(spec, cast(StoreRef, store), cast(RiskRef, actors), cast(SupervisorRef, actors))
     _tell(await server.start())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, actors.stop_asked.set)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, actors.stop_asked.set)
+    loop.add_reader(sys.stdin.fileno(), actors.stop_asked.set)
     await actors.stop_asked.wait()
     await server.stop()
     await actors.stop()

@@ -67,7 +67,7 @@ class EngineProcess:
         self.database = folder / "autotrader.db"
         self.log = folder / "engine.log"
         self.environment = {
-            **os.environ,
+            **{name: text for name, text in os.environ.items() if not name.startswith("AUTOTRADER__")},
             "XDG_STATE_HOME": str(folder / "state"),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'protos'}",
             **(environment or {}),
@@ -96,7 +96,12 @@ class EngineProcess:
         command = [sys.executable, "-m", "tests.support.control_engine", str(self.config)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment, stdout=subprocess.PIPE, stderr=log
+                command,
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
             )
         self.credential = json.loads(Path(json.loads(self._first_line())["credential"]).read_text())
         return self
@@ -145,5 +150,6 @@ class EngineProcess:
         if self.process is not None:
             self.process.send_signal(how)
             self.wait()
-            if self.process.stdout is not None:
-                self.process.stdout.close()
+            for pipe in (self.process.stdin, self.process.stdout):
+                if pipe is not None:
+                    pipe.close()
