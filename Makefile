@@ -51,6 +51,7 @@ protos: $(VENV)/.dev
 
 bench: $(VENV)/.ok $(BENCH_VENV)/.ok
 	@$(BIN)/python -m benchmarks --peers $(BENCH_VENV)/bin/python $(ARGS)
+	@$(BIN)/python -m benchmarks.control $(CONTROL_ARGS)
 
 $(VENV)/bin/python $(BENCH_VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

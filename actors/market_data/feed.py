@@ -73,10 +73,11 @@ class MarketData:
         """At most `limit` open times after this one; waits until there is one or the end."""
         self._catch_up(self._source.row_after(open_time_ms))
         while True:
-            batch = batch_after(self._source, open_time_ms, limit, self._released())
-            if batch.closed or batch.ended:
+            released = self._released()
+            batch = batch_after(self._source, open_time_ms, limit, released)
+            if batch.closed or batch.ended or released is None:
                 return batch
-            await asyncio.sleep(self._seconds_to_next())
+            await asyncio.sleep(self._seconds_until(released + 1))
 
     async def health(self) -> Health:
         """That it lives, and how many open times are released."""
@@ -94,9 +95,8 @@ class MarketData:
         waited = self._clock() - self._base_time if self._base_time is not None else 0.0
         return self._base_rows + int(waited * self._speed)
 
-    def _seconds_to_next(self) -> float:
+    def _seconds_until(self, rows: int) -> float:
+        """How long it is until so many rows are released."""
         assert self._speed is not None and self._base_time is not None
-        released = self._released()
-        assert released is not None
-        due = self._base_time + (released - self._base_rows + 1) / self._speed
+        due = self._base_time + (rows - self._base_rows) / self._speed
         return max(0.0, due - self._clock())

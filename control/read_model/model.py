@@ -1,7 +1,7 @@
 """The read model: what is stored, followed a moment behind by a replica of the engine.
 
 It reads the database and never asks risk, so that nobody who looks can slow who trades. It lags by at
-most 40 ms and what one query takes. Memory: the engine's state and the ring of the newest events.
+most 20 ms and what one query takes. Memory: the engine's state and the ring of the newest events.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from trading.journal import Entry, replay, restore
 from trading.state import EngineState
 from trading.timeframe import timeframe_name
 
-LOOK_SECONDS = 0.04
+LOOK_SECONDS = 0.02
 HEALTH_SECONDS = 1.0
 FAR_BEHIND = 5_000
 

@@ -14,7 +14,7 @@ from control.rows import timestamp
 from control.symbols import known_symbols
 
 HEARTBEAT_SECONDS = 2.0
-PAUSE_SECONDS = 0.1
+PAUSE_SECONDS = 0.05
 MOST_EVENTS = 300
 
 
@@ -33,7 +33,7 @@ class Wanted:
 
 
 class EventServicer(event_pb2_grpc.EventServiceServicer):
-    """Every subscriber reads the ring at its own pace, at most ten messages a second; nothing is held
+    """Every subscriber reads the ring at its own pace, at most twenty messages a second; nothing is held
     for any of them. `now_ms` is the clock of the messages."""
 
     def __init__(self, model: ReadModel, now_ms: Callable[[], int]) -> None:
