@@ -1,0 +1,1 @@
+"""Screens: what an operator sees, one file each."""

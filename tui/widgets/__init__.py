@@ -1,0 +1,1 @@
+"""Widgets: they take view data and emit messages."""
