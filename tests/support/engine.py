@@ -73,7 +73,7 @@ class Commands:
 
 
 @contextmanager
-def running_engine(folder: Path) -> Iterator[RunningEngine]:
+def running_engine(folder: Path, listen: str = "127.0.0.1:0") -> Iterator[RunningEngine]:
     """An engine in this folder, until the block ends."""
     (folder / "autotrader.toml").write_text(SETTINGS)
     log = folder / "run.log"
@@ -81,7 +81,7 @@ def running_engine(folder: Path) -> Iterator[RunningEngine]:
         process = subprocess.Popen(
             [sys.executable, "-m", "cli", "run"],
             cwd=folder,
-            env=environment(),
+            env={**environment(), "AUTOTRADER__CONTROL__LISTEN": listen},
             stdout=out,
             stderr=out,
         )

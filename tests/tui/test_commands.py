@@ -4,7 +4,7 @@ import grpc
 import pytest
 from textual.widgets import Input, Static
 
-from autotrader.v1 import access_pb2, account_pb2, engine_pb2, risk_pb2, run_pb2, strategy_pb2
+from autotrader.v1 import access_pb2, account_pb2, engine_pb2, risk_pb2, run_pb2, session_pb2, strategy_pb2
 from tests.tui.driving import console, said, shown, table, until, write
 from tests.tui.server import PASSWORD, SECRET, ControlServer
 from tui.client import connect
@@ -324,3 +324,4 @@ async def test_console_without_credential_asks_for_name_and_password(
         await pilot.press("enter")
         await until(lambda: app.facts.status is not None)
         assert app.facts.caller.name == "ada"
+    assert server.told.asked(session_pb2.SignOutRequest)

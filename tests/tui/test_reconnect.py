@@ -14,16 +14,16 @@ async def test_console_says_that_the_engine_is_away_and_goes_on_when_it_is_back(
     async with console(server) as (app, _pilot):
         await server.stop()
         await until(lambda: "ENGINE away" in str(app.screen.query_one(Banner).content))
-        assert app.screen.has_class("-away")
-        assert "AWAY" in shown(app, "#link")
-        assert "was RUNNING" in shown(app, "#account")
+        await until(lambda: app.screen.has_class("-away"))
+        await until(lambda: "AWAY" in shown(app, "#link"))
+        await until(lambda: "was RUNNING" in shown(app, "#account"))
         server.told.status.equity_quote = "11111.11"
         server.told.changed()
         await server.start()
         await until(lambda: not app.facts.lost)
         await until(lambda: "11,111.11" in shown(app, "#account"))
-        assert not app.screen.has_class("-away")
-        assert not app.screen.query_one(Banner).display
+        await until(lambda: not app.screen.has_class("-away"))
+        await until(lambda: not app.screen.query_one(Banner).display)
 
 
 async def test_command_to_an_engine_that_is_away_says_so(server: ControlServer) -> None:
