@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any, ClassVar, cast
@@ -77,7 +78,10 @@ class ConsoleApp(App[None]):
         self.set_interval(1, self._tick)
 
     async def on_unmount(self) -> None:
-        """Leave no connection behind."""
+        """Leave no session and no connection behind; a ready token is not ours to end."""
+        if self.client.caller.session_id and not self.client.local:
+            with suppress(ClientError):
+                await self.client.sign_out()
         await self.client.close()
 
     def facts_changed(self) -> None:

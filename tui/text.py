@@ -68,11 +68,6 @@ def signed(value: str, places: int = 2) -> str:
     return number(value, places, sign=True)
 
 
-def percent(value: float, places: int = 1) -> str:
-    """A statistic in percent."""
-    return f"{value:.{places}f}"
-
-
 def moment(time: Timestamp) -> str:
     """A time to the minute, UTC; "-" when it is not set."""
     return _format(time, "%Y-%m-%d %H:%M")

@@ -15,7 +15,7 @@ from tui.client import connect
 from tui.widgets.table import PagedTable
 
 SMALL, LARGE = (80, 24), (200, 60)
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 
 
 @asynccontextmanager

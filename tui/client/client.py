@@ -36,11 +36,11 @@ KEY_VARIABLE = "AUTOTRADER_TLS_KEY"
 
 
 def connect(target: str | None = None, *, listen: str = "", tls_ca: str = "") -> "Client":
-    """A client of the engine at `target` ("HOST:PORT"), else at `listen` (control.listen).
+    """A client of the engine at `target` ("HOST:PORT"), else at `listen`, else at the default.
 
-    Else at the default. Uses the access token in AUTOTRADER_TOKEN, else the credential file; and the client
-    certificate in the files AUTOTRADER_TLS_CERT and AUTOTRADER_TLS_KEY. Nothing is sent before the first
-    call. Raises BadTarget, BadCredentials.
+    `listen` is the setting control.listen. Uses the access token in AUTOTRADER_TOKEN, else the credential
+    file; and the client certificate in the files AUTOTRADER_TLS_CERT and AUTOTRADER_TLS_KEY. Nothing is
+    sent before the first call. Raises BadTarget, BadCredentials.
     """
     token, cert, key = (os.environ.get(name, "") for name in (TOKEN_VARIABLE, CERT_VARIABLE, KEY_VARIABLE))
     found = find_target(target, listen=listen, tls_ca=tls_ca, tls_cert=cert, tls_key=key)
@@ -124,9 +124,9 @@ class Client:
             return await self._session.sign_in(name, password)
 
     async def sign_out(self) -> None:
-        """End the session on the engine, and forget its tokens."""
+        """End the session on the engine, and forget its tokens; waits a second at most."""
         try:
-            await self.sessions.SignOut(session_pb2.SignOutRequest())
+            await self.sessions.SignOut(session_pb2.SignOutRequest(), timeout=1)
         finally:
             self._session.forget()
 
@@ -147,9 +147,9 @@ class Client:
     def subscribe(
         self, topics: Sequence["event_pb2.Topic.ValueType"], symbols: Sequence[str] = ()
     ) -> AsyncIterator[Subscribed]:
-        """What changes, from now on and for ever.
+        """What changes, from now on and for ever: an iterator that does not end by itself.
 
-        Messages, `Lost` when the engine goes away, `Back` when it returns. After `Back` the messages go on
-        where they ended. Raises ControlError, SignInNeeded.
+        It gives messages, `Lost` when the engine goes away, `Back` when it returns. After `Back` the
+        messages go on where they ended. Raises ControlError, SignInNeeded.
         """
         return Subscription(self._events, self._session, self.target, topics, symbols).updates()

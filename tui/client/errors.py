@@ -44,9 +44,9 @@ class NoEngine(Unreachable):
 
 
 class ControlError(ClientError):
-    """The engine refused: `code` of gRPC, `reason` in one word, the `field` at fault (or "").
+    """The engine refused.
 
-    And a sentence.
+    `code` is gRPC's, `reason` one word, `field` the one at fault or "", `sentence` for the user.
     """
 
     def __init__(self, code: grpc.StatusCode, reason: str, field: str, sentence: str) -> None:

@@ -87,9 +87,9 @@ def find_target(
     tls_cert: str = "",
     tls_key: str = "",
 ) -> Target:
-    """The engine that `target` ("HOST:PORT") names.
+    """The engine that `target` ("HOST:PORT") names, else `listen`, else the default.
 
-    Else the one that `listen` (the setting control.listen) names. TLS is used when `tls_ca` or the
+    `listen` is the setting control.listen. TLS is used when `tls_ca` or the
     credential file names a CA, and always beyond this machine. Raises BadTarget, BadCredentials.
     """
     host, port = parse_address(target or listen or DEFAULT)
