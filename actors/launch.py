@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from actors import refs, spawn
 from actors.persistence.engine_url import is_sqlite, parse_url
+from actors.persistence.reader import Reader
 from actors.plan import Plan, makers
 from actors.ports import ActorLost
 from actors.risk import Done, Progress
@@ -88,6 +89,16 @@ class RunningEngine:
         return running
 
 
+def _stored_sequence(url: str) -> int:
+    """The newest journal entry of the run that is to go on."""
+    reader = Reader.open(url)
+    try:
+        run = reader.active_run()
+        return -1 if run is None else reader.last_sequence(run.id)
+    finally:
+        reader.close()
+
+
 def state_of(progress: Progress) -> EngineState | None:
     """The engine's state in a progress report, if it has started."""
     return _states.decode(progress.state) if progress.state else None
@@ -116,7 +127,8 @@ def started(plan: Plan) -> Iterator[RunningEngine]:
     All but its strategies runs on this node; with PostgreSQL elsewhere when this node is gone.
     """
     firm = is_sqlite(parse_url(plan.database_url))
-    plan = replace(plan, home=spawn.Pin(spawn.this_node(), firm))
+    home = spawn.Pin(spawn.this_node(), firm)
+    plan = replace(plan, home=home, rules_after=_stored_sequence(plan.database_url))
     for make in makers(plan, plan.strategies).values():
         make()
     spawn.tell(refs.RISK, "ensure_running")

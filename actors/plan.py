@@ -27,7 +27,8 @@ class Plan(Struct, frozen=True):
     """Everything that should run.
 
     On repeatable candles a strategy that is silent for `silent_after_seconds` ends the run. `home` is where
-    everything runs but the strategies, which Ray spreads over the cluster.
+    everything runs but the strategies, which Ray spreads over the cluster. `rules` are put in force once,
+    on the state after the journal entry `rules_after`: what is changed later holds when risk starts again.
     """
 
     database_url: str
@@ -38,6 +39,7 @@ class Plan(Struct, frozen=True):
     silent_after_seconds: float = 60.0
     companions: tuple[Companion, ...] = ()
     home: spawn.Pin | None = None
+    rules_after: int | None = None
 
 
 def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callable[[], None]]:
@@ -90,4 +92,4 @@ def _risk(plan: Plan) -> None:
     store, market = refs.StoreRef(refs.PERSISTENCE), refs.MarketRef(refs.MARKET_DATA)
     venue = refs.VenueRef(refs.EXECUTION)
     facts = (store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds)
-    spawn.spawn(Risk, refs.RISK, *facts, pin=plan.home)
+    spawn.spawn(Risk, refs.RISK, *facts, plan.rules_after, pin=plan.home)

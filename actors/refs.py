@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from actors.ports import Answer, CandleBatch, Recovered
+from actors.ports import ActorLost, Answer, CandleBatch, Recovered
 from actors.spawn import handle, translated
 from actors.strategy_spec import StrategySpec
 from trading.journal import Entry
@@ -45,7 +45,10 @@ class Ref:
         try:
             return await getattr(self._handle, method).remote(*args)
         except Exception as error:
-            raise translated(error, self.name) from None
+            meant = translated(error, self.name)
+            if isinstance(meant, ActorLost):
+                self._handle = None  # The next question looks the actor up anew.
+            raise meant from None
 
     def __reduce__(self) -> tuple[type["Ref"], tuple[str]]:
         return type(self), (self.name,)
@@ -144,6 +147,10 @@ class SupervisorRef(Ref):
     async def remove_strategy(self, name: str) -> None:
         """End a strategy's actor."""
         await self._ask("remove_strategy", name)
+
+    async def want_strategies(self, specs: Sequence[StrategySpec]) -> None:
+        """Say which strategies should run."""
+        await self._ask("want_strategies", tuple(specs))
 
     async def ask_stop(self) -> None:
         """Ask whoever started the engine to end it."""

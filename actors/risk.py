@@ -27,7 +27,7 @@ from actors.ports import (
 from actors.run_ahead import LOST_PAUSE_SECONDS, RunAhead
 from trading.decisions import AnyDecision, OrderIntended, TradeClosed
 from trading.engine import Engine
-from trading.errors import AutotraderError, OperationError
+from trading.errors import AutotraderError, InputError, OperationError
 from trading.events import (
     Abstention,
     AnyEvent,
@@ -77,7 +77,8 @@ class Risk:
     """Holds the engine; the only owner of its state.
 
     `strategy` gives the port of a strategy by its name. `rules`, when given, are those of the
-    present settings: they are put in force at the start when they differ from the stored ones.
+    present settings: they are put in force at the start when they differ from the stored ones, and no
+    longer when the journal has gone on after entry `rules_after` (None: always).
     """
 
     def __init__(
@@ -88,12 +89,14 @@ class Risk:
         strategy: Callable[[str], StrategyPort],
         rules: Rules | None = None,
         silent_after_seconds: float = 60.0,
+        rules_after: int | None = None,
     ) -> None:
         self._store = store
         self._market = market
         self._venue = venue
         self._strategy = strategy
         self._rules = rules
+        self._rules_after = rules_after
         self._silent_after_seconds = silent_after_seconds
         self._lock = asyncio.Lock()
         self._engine: Engine | None = None
@@ -159,7 +162,13 @@ class Risk:
         if engine is None or writer is None:
             raise OperationError("the engine is starting; try again in a moment")
         async with self._lock:
-            decisions = self._handle(engine, command)  # type: ignore[arg-type]
+            try:
+                decisions = self._handle(engine, command)  # type: ignore[arg-type]
+            except InputError:
+                raise
+            except Exception as error:
+                self._halt(error)
+                raise
             sequence = engine.state.sequence
             self._seat_voters(engine)
         await writer.flush()
@@ -172,6 +181,12 @@ class Risk:
         if self._writer is not None:
             async with self._lock:
                 await self._writer.close()
+
+    def _halt(self, error: Exception) -> None:
+        """End the loop: what the engine knows may be half changed, and is not to be traded on."""
+        self._failure = f"halted by a command: {error!r}; start the engine again"
+        if self._task is not None:
+            self._task.cancel()
 
     # The loop
 
@@ -198,7 +213,8 @@ class Risk:
         engine = replay(known, recovered.entries)
         state = engine.state
         self._writer = JournalWriter(self._store, lambda: snapshot(state), state.sequence)
-        if self._rules is not None and self._rules != state.rules:
+        fresh = self._rules_after is None or state.sequence <= self._rules_after
+        if fresh and self._rules is not None and self._rules != state.rules:
             change = ChangeRules(
                 request_id=f"settings-{state.sequence}",
                 by="settings",

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -223,6 +224,15 @@ def end(names: Iterable[str], *, restart: bool = False) -> None:
             ray.kill(handle(name), no_restart=not restart)
         except ActorLost:
             continue
+
+
+def end_and_wait(names: Iterable[str], seconds: float = 5.0) -> None:
+    """End actors, and wait until their names are free again."""
+    ended = list(names)
+    end(ended)
+    deadline = time.monotonic() + seconds
+    while any(map(exists, ended)) and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _protect_token() -> None:

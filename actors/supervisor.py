@@ -4,9 +4,11 @@ Ray starts a dead actor again by itself; the supervisor makes those that are mis
 when it came back, and writes it all to the system log.
 """
 
+import logging
+import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -16,9 +18,13 @@ from actors import refs, spawn
 from actors.plan import Plan, makers, spawn_strategy
 from actors.ports import ActorLost, Health
 from actors.strategy_spec import StrategySpec
+from trading.errors import AutotraderError
 
 LOOK_EVERY_SECONDS = 0.2
+AGAIN_SECONDS = 1.0
 HEALTH_SECONDS = 2.0
+
+log = logging.getLogger(__name__)
 
 
 class Seen(Struct):
@@ -49,10 +55,11 @@ class Supervisor:
         """What is known of every actor."""
         now = time.monotonic()
         with self._lock:
-            return {
+            known = {
                 name: replace(seen, silent_ms=round(1000 * (now - seen.answered_at)))
                 for name, seen in self._seen.items()
             }
+        return {refs.SUPERVISOR: Seen(os.getpid()), **known}
 
     def ask_stop(self) -> None:
         """Ask whoever started the engine to end it."""
@@ -65,15 +72,27 @@ class Supervisor:
     def add_strategy(self, spec: StrategySpec) -> None:
         """Start a strategy's actor; it votes once risk has given it a seat."""
         with self._lock:
-            self._strategies[spec.name] = spec
-        spawn_strategy(self._plan, spec)
+            self._want({**self._strategies, spec.name: spec})
+            spawn_strategy(self._plan, spec)
 
     def remove_strategy(self, name: str) -> None:
         """End a strategy's actor, after risk has taken its seat."""
         with self._lock:
-            self._strategies.pop(name, None)
-            self._seen.pop(refs.strategy_name(name), None)
-        spawn.end([refs.strategy_name(name)])
+            self._want({each: spec for each, spec in self._strategies.items() if each != name})
+
+    def want_strategies(self, specs: Sequence[StrategySpec]) -> None:
+        """What should run now: what a supervisor that was started again cannot know."""
+        with self._lock:
+            self._want({spec.name: spec for spec in specs})
+
+    def _want(self, strategies: dict[str, StrategySpec]) -> None:
+        """Change what should run; an actor that is not wanted, or not like this, ends."""
+        ended = [name for name, spec in self._strategies.items() if strategies.get(name) != spec]
+        self._strategies = strategies
+        actors = [refs.strategy_name(name) for name in ended]
+        for name in actors:
+            self._seen.pop(name, None)
+        spawn.end_and_wait(actors)
 
     def strategies(self) -> list[str]:
         """The strategies that should run."""
@@ -87,19 +106,29 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(LOOK_EVERY_SECONDS):
-            with self._lock:
-                strategies = tuple(self._strategies.values())
-            wanted = makers(self._plan, strategies)
+            try:
+                self._look()
+            except Exception as error:
+                log.exception("the supervisor could not look after the actors")
+                self._log("alarm", "unexpected", f"the supervisor: {error!r}")
+                self._stopping.wait(AGAIN_SECONDS)
+
+    def _look(self) -> None:
+        """Make what is missing, wake what sleeps, and ask everybody how they are."""
+        with self._lock:
+            wanted = makers(self._plan, tuple(self._strategies.values()))
             for name, make in wanted.items():
                 if not spawn.exists(name) and not self._stopping.is_set():
                     make()
-            self._wake()
-            for name, health in spawn.ask_all(wanted, "health", HEALTH_SECONDS).items():
-                self._note(name, health)
+        self._wake()
+        for name, health in spawn.ask_all(wanted, "health", HEALTH_SECONDS).items():
+            self._note(name, health)
 
     def _note(self, name: str, health: Health) -> None:
         """Remember how an actor is, and note in the log that it came back."""
         with self._lock:
+            if name not in makers(self._plan, tuple(self._strategies.values())):
+                return
             seen = self._seen.setdefault(name, Seen(health.process))
             restarted = seen.process != health.process
             seen.process, seen.health = health.process, health
@@ -115,12 +144,10 @@ class Supervisor:
                 spawn.tell(name, "ensure_running")
 
     def _log(self, level: str, code: str, text: str) -> None:
-        try:
+        with suppress(AutotraderError):
             spawn.ask(
                 refs.PERSISTENCE, "log", level, "supervisor", code, text, timeout_seconds=HEALTH_SECONDS
             )
-        except ActorLost:
-            return
 
 
 def all_names(strategies: Iterable[str], companions: Iterable[str]) -> list[str]:

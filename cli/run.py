@@ -45,7 +45,7 @@ def command(
         per_second = candles_per_second(speed)
         planned = replay_plan(loaded.settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force)
         if per_second is not None:
-            planned = with_control(planned, loaded, ())
+            planned = with_control(planned, loaded, {})
         with ray_meanwhile(address) as ray_ready:
             follow(planned, ray_ready)
         return

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ class Planned:
     simulated: bool
 
 
-def with_control(planned: Planned, loaded: LoadedSettings, changed: Iterable[str]) -> Planned:
-    """The same with a control plane beside it; `changed` are the settings changed at run time.
+def with_control(planned: Planned, loaded: LoadedSettings, changed: Mapping[str, str]) -> Planned:
+    """The same with a control plane beside it; `changed` are the settings changed at run time, as JSON.
 
     Raises InputError when it may not or cannot listen where the settings say.
     """
@@ -70,7 +70,7 @@ def with_control(planned: Planned, loaded: LoadedSettings, changed: Iterable[str
         feed=run.source,
         version=__version__,
         settings=without_secrets(settings),
-        changed=frozenset(changed),
+        changed=dict(changed),
         runs_folder=str(folder / "runs"),
         candles_folder=str(folder / "candles"),
         web_folder=str(WEB_FOLDER) if WEB_FOLDER.is_dir() else "",

@@ -44,7 +44,7 @@ class EngineCommands:
         with suppress(TimeoutError):
             await self._model.reach(done.sequence)
         notices = [each.text for each in done.decisions if isinstance(each, Noticed)]
-        return self.result(notices[0] if notices else "it was done before", done.sequence)
+        return self.result(notices[0] if notices else "nothing changed: it is so already", done.sequence)
 
     def result(self, message: str, sequence: int = 0) -> common_pb2.CommandResult:
         """What came of a command."""

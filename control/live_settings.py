@@ -30,6 +30,18 @@ class LiveSettings:
         self._changed = set(stored)
         self._store = store
 
+    @classmethod
+    def resumed(
+        cls, start: Settings, at_start: Mapping[str, str], now: Mapping[str, str], store: ControlStore
+    ) -> "LiveSettings":
+        """The settings of the engine's start with what was changed since: the changes, as JSON by their keys,
+        that were stored at the start, and those that are stored now."""
+        settings = cls(start, frozenset(now), store)
+        since = {key: text for key, text in now.items() if at_start.get(key) != text}
+        for key in sorted(since, key=lambda key: key.count(".")):
+            settings._now = settings.with_values({key: json.loads(since[key], parse_float=Decimal)})
+        return settings
+
     @property
     def now(self) -> Settings:
         """What is in force."""

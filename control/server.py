@@ -5,8 +5,8 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import grpc
@@ -17,6 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Run
 from actors.refs import RiskRef, StoreRef, SupervisorRef
+from actors.strategy_spec import StrategySpec, spec_of
 from autotrader.v1 import (
     account_pb2_grpc,
     audit_pb2_grpc,
@@ -65,10 +66,11 @@ from control.services.strategies import StrategyServicer
 from control.spec import Addresses, ControlSpec
 from control.strategy_records import StrategyRecords
 from control.tls.loading import ServerTls, load_tls
-from trading.errors import OperationError
+from trading.errors import AutotraderError, OperationError
 
 MESSAGE_BYTES = 1 << 20
 GRACE_SECONDS = 0.5
+LOG_SECONDS = 2.0
 OPTIONS: tuple[tuple[str, int], ...] = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_metadata_size", 16 << 10),
@@ -129,13 +131,14 @@ class ControlServer:
         reader = await asyncio.to_thread(Reader.open, spec.database_url)
         self._stack.callback(reader.close)
         identity = await self._identity()
-        model = await self._model(reader)
+        settings = await self._settings(reader)
+        model = await self._model(reader, settings)
         server = grpc.aio.server(
             interceptors=[Calls(identity, Commands(self._store, self._now_ms), self._unexpected)],
             options=OPTIONS,
             maximum_concurrent_rpcs=MOST_CALLS,
         )
-        await self._add_services(server, reader, identity, model)
+        await self._add_services(server, reader, identity, settings, model)
         self._stack.push_async_callback(server.stop, GRACE_SECONDS)
         socket = self._socket()
         server.add_insecure_port(f"unix:{socket}")
@@ -151,29 +154,44 @@ class ControlServer:
         self._stack.callback(identity.close)
         return identity
 
-    async def _model(self, reader: Reader) -> ReadModel:
+    async def _settings(self, reader: Reader) -> LiveSettings:
+        """What is in force, although it was changed since the engine started."""
+        spec = self._spec
+        stored = await asyncio.to_thread(reader.settings)
+        return LiveSettings.resumed(spec.settings, spec.changed, stored, self._store)
+
+    async def _model(self, reader: Reader, settings: LiveSettings) -> ReadModel:
         spec, now_ms = self._spec, self._now_ms
         facts = RunFacts(spec.run_id, spec.mode, spec.feed, spec.version, now_ms())
-        model = ReadModel(reader, facts, Actors(self._supervisor), now_ms)
+
+        def strategies() -> list[StrategySpec]:
+            return [spec_of(chosen) for chosen in settings.now.strategies]
+
+        model = ReadModel(reader, facts, Actors(self._supervisor, strategies), now_ms)
         await model.start()
-        following = asyncio.create_task(self._follow(model), name="read model")
-        self._stack.push_async_callback(_cancelled, following)
+        for work in (model.follow, model.look_after_actors):
+            task = asyncio.create_task(self._for_good(work), name="read model")
+            self._stack.push_async_callback(_cancelled, task)
         return model
 
-    async def _follow(self, model: ReadModel) -> None:
-        """Follow for good; what goes wrong is said, and tried again."""
+    async def _for_good(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work for good; what goes wrong is said, and tried again."""
         while True:
             try:
-                await model.follow()
+                await work()
             except Exception as error:
                 await self._unexpected("the read model", error)
                 await asyncio.sleep(1.0)
 
     async def _add_services(
-        self, server: grpc.aio.Server, reader: Reader, identity: Identity, model: ReadModel
+        self,
+        server: grpc.aio.Server,
+        reader: Reader,
+        identity: Identity,
+        settings: LiveSettings,
+        model: ReadModel,
     ) -> None:
         spec, now_ms, supervisor = self._spec, self._now_ms, self._supervisor
-        settings = LiveSettings(spec.settings, spec.changed, self._store)
         commands = EngineCommands(self._risk, model, now_ms)
         reads = Reads.open(spec.database_url, _run(reader, spec.run_id))
         self._stack.callback(reads.close)
@@ -263,10 +281,12 @@ class ControlServer:
         return str(path)
 
     async def _unexpected(self, where: str, error: Exception) -> None:
-        """Say loudly what nobody foresaw."""
+        """Say loudly what nobody foresaw; in the log of the process at least."""
         log.error("unexpected error in %s", where, exc_info=error)
         text = printable(f"unexpected {type(error).__name__} in {where}: {error}")
-        await self._store.log("alarm", "control", "unexpected", text)
+        with suppress(AutotraderError, TimeoutError):
+            async with asyncio.timeout(LOG_SECONDS):
+                await self._store.log("alarm", "control", "unexpected", text)
 
 
 async def _add_health_and_reflection(server: grpc.aio.Server) -> None:

@@ -11,7 +11,7 @@ CONTROL = "control"
 class ControlSpec(Struct, frozen=True):
     """Where it listens, which stored run it shows, and under which settings the engine started.
 
-    `settings` holds no secret; `changed` are its keys that were changed at run time; `mode` is a
+    `settings` holds no secret; `changed` is what was changed at run time before, as JSON; `mode` is a
     TradingMode of the contract, `feed` says in words where candles come from. Runs are kept in
     `runs_folder` and read candles from `candles_folder`; `web_folder` holds the phone client's files, if
     it is there.
@@ -24,7 +24,7 @@ class ControlSpec(Struct, frozen=True):
     feed: str
     version: str
     settings: Settings
-    changed: frozenset[str]
+    changed: dict[str, str]
     runs_folder: str
     candles_folder: str
     web_folder: str

@@ -7,6 +7,7 @@ from decimal import Decimal, InvalidOperation
 from google.protobuf.timestamp_pb2 import Timestamp
 
 NONE = "-"
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -66,6 +67,12 @@ def price(value: str) -> str:
 def signed(value: str, places: int = 2) -> str:
     """A gain or a loss: always with its sign."""
     return number(value, places, sign=True)
+
+
+def length_seconds(timeframe: str) -> int:
+    """How long a candle of "1h" is; 0 for a timeframe that is not known."""
+    count, unit = timeframe[:-1], timeframe[-1:]
+    return int(count) * UNIT_SECONDS[unit] if count.isdecimal() and unit in UNIT_SECONDS else 0
 
 
 def moment(time: Timestamp) -> str:

@@ -76,16 +76,26 @@ class Reader:
         with operation_errors(), self._engine.connect() as connection:
             return newest_snapshot(connection, run_id)
 
+    def last_sequence(self, run_id: int) -> int:
+        """The sequence of a run's newest journal entry; -1 when it has none."""
+        with operation_errors(), self._engine.connect() as connection:
+            return last_sequence(connection, run_id)
+
+    def counts(self, run_id: int, sequence: int, open_time_ms: int) -> tuple[int, int]:
+        """How many trades were closed up to a journal entry, and closes marked up to an open time."""
+        trades, equity = tables.trades, tables.equity
+        queries = (
+            select(func.count()).where(trades.c.run_id == run_id, trades.c.sequence <= sequence),
+            select(func.count()).where(equity.c.run_id == run_id, equity.c.open_time <= open_time_ms),
+        )
+        with operation_errors(), self._engine.connect() as connection:
+            closed, marked = (int(connection.scalar(query) or 0) for query in queries)
+        return closed, marked
+
     def last_line(self) -> int:
         """The id of the newest line of the log; 0 when there is none."""
         lines = self.log(1)
         return int(lines[0]["id"]) if lines else 0
-
-    def count(self, table: Table, run_id: int) -> int:
-        """How many rows a run has in a table."""
-        query = select(func.count()).select_from(table).where(table.c.run_id == run_id)
-        with operation_errors(), self._engine.connect() as connection:
-            return int(connection.scalar(query) or 0)
 
     # The exact facts, decoded from the journal in one pass.
 

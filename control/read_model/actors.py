@@ -1,11 +1,13 @@
 """How the actors are, as the supervisor sees them."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from actors import refs
 from actors.ports import ActorLost, Health
 from actors.refs import SupervisorRef
+from actors.strategy_spec import StrategySpec
 from actors.supervisor import Seen
 from autotrader.v1 import engine_pb2
 
@@ -16,10 +18,15 @@ SUPERVISOR_NAME = refs.SUPERVISOR
 
 
 class Actors:
-    """Looks at the actors now and then; remembers when a strategy's errors last grew."""
+    """Looks at the actors now and then; remembers when a strategy's errors last grew.
 
-    def __init__(self, supervisor: SupervisorRef) -> None:
+    A supervisor that was started again is told which strategies there are now: `strategies` says so.
+    """
+
+    def __init__(self, supervisor: SupervisorRef, strategies: Callable[[], list[StrategySpec]]) -> None:
         self._supervisor = supervisor
+        self._strategies = strategies
+        self._told = 0
         self._seen: Mapping[str, Seen] = {}
         self._supervised = False
         self._errors: dict[str, tuple[int, int]] = {}
@@ -27,15 +34,23 @@ class Actors:
     async def look(self, now_ms: int) -> None:
         """Ask the supervisor."""
         try:
-            self._seen = await self._supervisor.health()
+            async with asyncio.timeout(LOST_MS / 1000):
+                self._seen = await self._supervisor.health()
+                await self._tell_strategies()
             self._supervised = True
-        except ActorLost:
+        except (ActorLost, TimeoutError):
             self._supervised = False
             return
         for name, seen in self._seen.items():
             errors = int(_facts(seen.health).get("errors", 0))
             if errors != self._errors.get(name, (0, 0))[0]:
                 self._errors[name] = (errors, now_ms)
+
+    async def _tell_strategies(self) -> None:
+        process = self._seen[SUPERVISOR_NAME].process
+        if process != self._told:
+            await self._supervisor.want_strategies(self._strategies())
+            self._told = process
 
     def fact(self, name: str, key: str) -> Any:
         """One thing that an actor says of itself; None when it says nothing."""
@@ -44,13 +59,8 @@ class Actors:
 
     def messages(self, now_ms: int) -> list[engine_pb2.ActorStatus]:
         """Every actor, the supervisor first."""
-        supervisor = engine_pb2.ActorStatus(
-            name=SUPERVISOR_NAME,
-            health=engine_pb2.HEALTH_OK if self._supervised else engine_pb2.HEALTH_LOST,
-            note="" if self._supervised else "does not answer",
-        )
-        names = sorted(self._seen)
-        return [supervisor, *(self._message(name, self._seen[name], now_ms) for name in names)]
+        names = sorted(self._seen, key=lambda name: (name != SUPERVISOR_NAME, name))
+        return [self._message(name, self._seen[name], now_ms) for name in names]
 
     def message(self, name: str, now_ms: int) -> engine_pb2.ActorStatus:
         """One actor; unspecified health when nobody has seen it yet."""

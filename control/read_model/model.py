@@ -6,12 +6,10 @@ most 20 ms and what one query takes. Memory: the engine's state and the ring of 
 
 import asyncio
 from collections.abc import Callable, Mapping
-from functools import partial
 
 from msgspec import Struct
 
 from actors import refs
-from actors.persistence import tables
 from actors.persistence.reader import Reader, Tail
 from actors.persistence.units import Units
 from autotrader.v1 import engine_pb2, event_pb2, portfolio_pb2
@@ -92,14 +90,18 @@ class ReadModel:
 
     async def follow(self) -> None:
         """Read on, for good."""
-        looked_ms = 0
         while True:
             if not await self._take_next():
                 await asyncio.sleep(LOOK_SECONDS)
-            now_ms = self._now_ms()
-            if now_ms - looked_ms >= 1000 * HEALTH_SECONDS:
-                looked_ms = now_ms
-                await self._look_after_actors(now_ms)
+
+    async def look_after_actors(self) -> None:
+        """Look at the actors every second, for good; an answer that does not come holds nothing else up."""
+        while True:
+            before = self.actors.messages(self._now_ms())
+            await self.actors.look(self._now_ms())
+            if self.actors.messages(self._now_ms()) != before:
+                self._changed()
+            await asyncio.sleep(HEALTH_SECONDS)
 
     async def reach(self, sequence: int, seconds: float = 2.0) -> None:
         """Wait until an entry was read, at most so long."""
@@ -132,9 +134,9 @@ class ReadModel:
         sequence = self._engine.state.sequence if self._engine else -1
         self._teller = Teller(self._engine.state) if self._engine else None
         self._outcomes.clear()
-        count = partial(self._reader.count, run_id=run_id)
-        self._trades = await asyncio.to_thread(count, tables.trades)
-        self._candles = await asyncio.to_thread(count, tables.equity)
+        open_time_ms = self._engine.state.open_time_ms if self._engine else -1
+        counted = await asyncio.to_thread(self._reader.counts, run_id, sequence, open_time_ms)
+        self._trades, self._candles = counted
         self.ring.begin(sequence + 1)
 
     async def _take_next(self) -> bool:
@@ -174,12 +176,6 @@ class ReadModel:
                 self._outcomes[decision.symbol] = decision
             self._trades += isinstance(decision, TradeClosed)
             self._candles += isinstance(decision, EquityMarked)
-
-    async def _look_after_actors(self, now_ms: int) -> None:
-        before = self.actors.messages(now_ms)
-        await self.actors.look(now_ms)
-        if self.actors.messages(now_ms) != before:
-            self._changed()
 
     def _changed(self) -> None:
         self._status = self._positions = None

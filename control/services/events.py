@@ -47,7 +47,7 @@ class EventServicer(event_pb2_grpc.EventServiceServicer):
         wanted = _wanted(request, self._model)
         ring = self._model.ring
         position, skipped = self._begin(request)
-        sequence = self._model.sequence if skipped or not request.after_sequence else request.after_sequence
+        sequence = self._model.sequence if skipped or not request.run_id else request.after_sequence
         shown: engine_pb2.EngineStatus | None = None
         while True:
             sent_at = time.monotonic()
@@ -72,7 +72,7 @@ class EventServicer(event_pb2_grpc.EventServiceServicer):
     def _begin(self, request: event_pb2.SubscribeRequest) -> tuple[int, bool]:
         """Where in the ring to begin, and whether events before that are lost to this subscriber."""
         ring = self._model.ring
-        if not request.after_sequence:
+        if not request.run_id:
             return ring.end, False
         if request.run_id != self._model.facts.run_id or request.after_sequence > self._model.sequence:
             return ring.end, True

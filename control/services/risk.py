@@ -75,8 +75,6 @@ class RiskServicer(risk_pb2_grpc.RiskServiceServicer):
     async def _put_in_force(self, settings: Settings) -> common_pb2.CommandResult:
         rules = self._model.state.rules
         limits = limits_of(settings.risk, rules.quote_decimals)
-        if limits == rules.limits:
-            return self._commands.result("the limits are stored")
         return await self._commands.give(ChangeLimits, limits=limits)
 
     def _limits(self) -> list[risk_pb2.Limit]:

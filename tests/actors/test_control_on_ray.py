@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from actors.launch import RunningEngine, started
-from autotrader.v1 import engine_pb2, event_pb2, strategy_pb2
+from actors.launch import RunningEngine, started, state_of
+from autotrader.v1 import engine_pb2, event_pb2, risk_pb2, strategy_pb2
 from cli.config import LoadedSettings
 from cli.run_plans import paper_plan, with_control
 from control.spec import CONTROL, Addresses
@@ -32,7 +32,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
         control={"listen": "127.0.0.1:0", "web_listen": "127.0.0.1:0"},
     )
     loaded = LoadedSettings(settings, {}, tmp_path / "autotrader.toml")
-    with started(with_control(paper_plan(settings, None), loaded, ()).plan) as engine:
+    with started(with_control(paper_plan(settings, None), loaded, {}).plan) as engine:
         addresses = engine.companion(CONTROL)
         monkeypatch.setenv("XDG_STATE_HOME", str(Path(addresses.credential).parents[1]))
         yield engine, addresses
@@ -98,3 +98,50 @@ async def test_killed_control_plane_comes_back_and_streams_go_on(served: Served)
                 if Back in seen:
                     break
         assert seen[0] is Lost and sequence > first.sequence
+
+
+async def test_changes_hold_when_the_actors_behind_them_are_killed(served: Served) -> None:
+    engine, addresses = served
+    async with connect(addresses.grpc) as client:
+        await answered(client)
+        change = risk_pb2.LimitChange(name="daily_loss_limit_percent", value="1")
+        await client.risk.UpdateLimits(
+            risk_pb2.UpdateLimitsRequest(request_id=request_id(), changes=[change])
+        )
+        added = strategy_pb2.AddStrategyRequest(
+            request_id=request_id(), name="quick", type="sma_cross", params={"fast": "3", "slow": "8"}
+        )
+        await client.strategies.AddStrategy(added)
+        gone = strategy_pb2.RemoveStrategyRequest(request_id=request_id(), name="technical")
+        await client.strategies.RemoveStrategy(gone)
+        for name in ("risk", "supervisor", CONTROL):
+            await killed(client, name)
+        assert await seats(client) == ["cross", "quick"]
+        limits = (await client.risk.GetLimits(risk_pb2.GetLimitsRequest())).limits
+        assert {each.name: each.value for each in limits}["daily_loss_limit_percent"] == "1"
+        state = state_of(engine.progress())
+        assert state is not None and state.rules.limits.daily_loss_limit_percent == 1_000_000
+        async with asyncio.timeout(60):
+            while "strategy-technical" in (names := {each.name for each in (await answered(client)).actors}):
+                await asyncio.sleep(0.2)
+        assert {"strategy-cross", "strategy-quick"} <= names
+
+
+async def killed(client: Client, name: str) -> None:
+    """Kill an actor's process, and wait until another one is at work and candles go on."""
+    before = await answered(client)
+    process = next(each.process_id for each in before.actors if each.name == name)
+    os.kill(process, signal.SIGKILL)
+    async with asyncio.timeout(60):
+        while True:
+            now = await answered(client)
+            again = [each.process_id for each in now.actors if each.name == name]
+            if again and again[0] not in (0, process) and now.candles > before.candles:
+                return
+            await asyncio.sleep(0.2)
+
+
+async def seats(client: Client) -> list[str]:
+    """The names of the strategies, as risk knows them."""
+    answer = await client.strategies.ListStrategies(strategy_pb2.ListStrategiesRequest())
+    return [each.name for each in answer.strategies]

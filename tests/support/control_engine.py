@@ -7,6 +7,7 @@ standard input is closed, as it is when the tests end.
 
 import asyncio
 import logging
+import os
 import pickle
 import signal
 import sys
@@ -23,7 +24,7 @@ from actors.market_data.feed import MarketData
 from actors.persistence.actor import Persistence
 from actors.plan import Plan
 from actors.ports import Recovered
-from actors.refs import RiskRef, StoreRef, SupervisorRef, strategy_name
+from actors.refs import SUPERVISOR, RiskRef, StoreRef, SupervisorRef, strategy_name
 from actors.risk import Done, Risk
 from actors.strategy import Voter
 from actors.strategy_spec import StrategySpec
@@ -106,13 +107,17 @@ class Actors:
         actors = {**named, **{strategy_name(name): voter for name, voter in self._voters.items()}}
         healths = {name: await actor.health() for name, actor in actors.items()}  # type: ignore[attr-defined]
         now = time.monotonic()
-        return carried({name: Seen(health.process, 0, health, now) for name, health in healths.items()})
+        seen = {name: Seen(health.process, 0, health, now) for name, health in healths.items()}
+        return carried({SUPERVISOR: Seen(os.getpid()), **seen})
 
     async def add_strategy(self, spec: StrategySpec) -> None:
         self._voters[spec.name] = self._voter(carried(spec))
 
     async def remove_strategy(self, name: str) -> None:
         self._voters.pop(name, None)
+
+    async def want_strategies(self, specs: Sequence[StrategySpec]) -> None:
+        assert {spec.name for spec in specs} == set(self._voters)
 
     async def ask_stop(self) -> None:
         self.stop_asked.set()

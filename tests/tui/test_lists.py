@@ -101,7 +101,8 @@ async def test_why_of_an_order_asks_for_its_decision(server: ControlServer) -> N
         await pilot.press("w")
         await until(lambda: server.told.asked(decision_pb2.GetDecisionRequest))
     asked = server.told.asked(decision_pb2.GetDecisionRequest)[0]
-    assert (asked.symbol, asked.open_time) == (world.order(0).symbol, world.order(0).decided_at)
+    order, hour = world.order(0), 3_600
+    assert (asked.symbol, asked.open_time.seconds) == (order.symbol, order.decided_at.seconds - hour)
 
 
 async def test_enter_on_a_decision_shows_why(server: ControlServer) -> None:

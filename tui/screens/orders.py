@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from google.protobuf.timestamp_pb2 import Timestamp
 from textual.binding import Binding, BindingType
 
 from autotrader.v1 import common_pb2, portfolio_pb2
@@ -50,7 +51,13 @@ class OrdersScreen(Listing):
     def action_why(self) -> None:
         """Show the decision behind the order."""
         if order := self._chosen():
-            show_why(self, order.symbol, order.decided_at)
+            show_why(self, order.symbol, self._candle(order))
+
+    def _candle(self, order: portfolio_pb2.Order) -> Timestamp:
+        """The open time of the candle at whose close the order was decided."""
+        status = self.console.facts.status
+        length = text.length_seconds(status.timeframe) if status else 0
+        return Timestamp(seconds=order.decided_at.seconds - length)
 
 
 SCREEN = OrdersScreen

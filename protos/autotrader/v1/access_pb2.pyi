@@ -62,8 +62,9 @@ class Access(_message.Message):
     """The least role that may call it."""
     command: _builtins.bool
     """It changes something: it needs a `request_id` (8 to 64 characters of letters, digits, `-`, `_`, `.`), is
-    done once for each id of an account however often it is sent (the answer is the same), and lands in the
-    audit trail.
+    done once for each id of an account however often it is sent (the answer is the same; a command that was
+    refused may be sent again), and lands in the audit trail. The owner's programs on the engine's machine share
+    one account, "local".
     """
     public: _builtins.bool
     """It is called before signing in, without a token."""

@@ -8,7 +8,15 @@ name ends in its unit: `_quote` in the quote currency, `_base` in the symbol's b
 `double` is used for statistics only. An empty decimal string means "none". Times are UTC.
 
 Errors have a status code, a sentence, and as details google.rpc.ErrorInfo (`reason`, domain
-"autotrader") and, where a field is at fault, google.rpc.BadRequest with the field's name.
+"autotrader") and, where a field is at fault, google.rpc.BadRequest with the field's name. Reasons that a
+client acts upon: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED, SESSION_ENDED (sign in, or refresh);
+SIGN_IN_FAILED; ROLE_REQUIRED; REAUTHENTICATION_REQUIRED, REAUTHENTICATION_FAILED; ENGINE_STARTING and the code
+UNAVAILABLE (the same call again, with the same request_id); TOO_MANY_CALLS, TOO_MANY_READS,
+TOO_MANY_COMMANDS, TOO_SLOW (later); INVALID_ARGUMENT, NOT_FOUND, ALREADY_EXISTS (what the field says);
+NOTHING_TO_CLOSE, NOT_RESETTABLE, LAST_STRATEGY, NOT_POSSIBLE (as things stand).
+
+Bounds: a request has at most 1 MiB, a text in it 1,024 characters, all of them printable, a list 1,000 items;
+a call that is no stream takes at most 30 seconds; an account has at most 300 calls under way.
 """
 
 from collections import abc as _abc

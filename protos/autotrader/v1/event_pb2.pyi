@@ -85,9 +85,11 @@ class SubscribeRequest(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     SYMBOLS_FIELD_NUMBER: _builtins.int
     after_sequence: _builtins.int
-    """Go on after this message of this run; 0 begins with what comes next."""
+    """Go on after the message of this sequence number. Log lines and runs that came with that very number are told
+    once more: tell them apart by their ids.
+    """
     run_id: _builtins.int
-    """The run that `after_sequence` is of."""
+    """The run that `after_sequence` is of; 0 begins with what comes next."""
     @_builtins.property
     def topics(self) -> _containers.RepeatedScalarFieldContainer[Global___Topic.ValueType]:
         """At least one."""

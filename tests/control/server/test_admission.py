@@ -34,7 +34,7 @@ from tests.support.control_client import (
 )
 from tests.support.control_process import EngineProcess
 
-MUTATED = int(os.environ.get("AUTOTRADER_TEST_TOKENS", "10000"))
+MUTATED = int(os.environ.get("AUTOTRADER_TEST_TOKENS", "2000"))
 AT_ONCE = 80
 PROTECTED = sorted(path for path, method in METHODS.items() if not method.public)
 COMMANDS = [path for path, method in METHODS.items() if method.command]
@@ -209,7 +209,7 @@ def mutations(token: str, count: int, chance: random.Random) -> list[str]:
     return sorted(found)
 
 
-async def test_ten_thousand_mutated_tokens_are_all_unknown(
+async def test_mutated_tokens_are_all_unknown(
     anybody: Control, world: World, engine: EngineProcess
 ) -> None:
     chance = random.Random(7)

@@ -115,5 +115,5 @@ async def test_client_without_a_certificate_is_refused_where_one_is_asked_for(
 def test_engine_beyond_loopback_without_tls_is_refused(key: str, tmp_path: Path) -> None:
     loaded = load_settings(EngineProcess(tmp_path).config, [f"control.{key}=0.0.0.0:0"], environment={})
     with pytest.raises(InputError, match=f"control.{key}: 0.0.0.0:0 is reached from outside") as refused:
-        with_control(paper_plan(loaded.settings, None), loaded, ())
+        with_control(paper_plan(loaded.settings, None), loaded, {})
     assert "autotrader tls init" in str(refused.value)
