@@ -28,7 +28,9 @@ async def add(
     from cli.remote import new_password
 
     number = _role(role, "--role")
-    request = account_pb2.CreateAccountRequest(name=name, role=number, password=new_password(name))
+    request = account_pb2.CreateAccountRequest(
+        name=name, role=number, password=new_password(name), reauthentication=await shell.proof()
+    )
     shell.told(await shell.give(shell.client.accounts.CreateAccount, request))
 
 
@@ -106,7 +108,10 @@ async def _update(shell: Shell, name: str, path: str, change: "account_pb2.Accou
 
     from autotrader.v1 import account_pb2
 
-    request = account_pb2.UpdateAccountRequest(name=name, change=change, update_mask=FieldMask(paths=[path]))
+    mask, proof = FieldMask(paths=[path]), await shell.proof()
+    request = account_pb2.UpdateAccountRequest(
+        name=name, change=change, update_mask=mask, reauthentication=proof
+    )
     shell.told(await shell.give(shell.client.accounts.UpdateAccount, request))
 
 

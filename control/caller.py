@@ -11,8 +11,8 @@ LOCAL = "local"
 
 @dataclass(frozen=True)
 class Caller:
-    """Who calls: the account's name (`local` for the owner on this machine), the role it has now, its
-    session, from where, and when its token ends (UTC, ms)."""
+    """Who calls: the account's name (`local` for the owner on this machine, which no account can have), the
+    role it has now, its session, from where, and when its token ends (UTC, ms)."""
 
     name: str
     role: "access_pb2.Role.ValueType"
@@ -23,18 +23,20 @@ class Caller:
     @property
     def local(self) -> bool:
         """Whether this is the owner, signed in with the credential file."""
-        return self.session_id == LOCAL
+        return self.name == LOCAL
 
 
 @dataclass
 class Act:
     """One command: who gives it, its id, and what it changes, before and after, for the audit trail.
 
-    `before` and `after` are facts that JSON can hold, without secrets.
+    `again`: it was tried before, and broke off when it may have been done. `before` and `after` are facts
+    that JSON can hold, without secrets.
     """
 
     caller: Caller
     request_id: str
+    again: bool = False
     before: Any = None
     after: Any = None
 

@@ -58,7 +58,7 @@ def is_looser(name: str, before: Decimal | int | None, after: Decimal | int | No
     if before == after or name in NEITHER:
         return False
     if before is None or after is None:
-        return after is None
+        return True  # None is derived from the timeframe: which of the two is longer is not known here.
     if name in ZERO_IS_OFF and 0 in (before, after):
         return after == 0
     return after < before if name in LOOSER_WHEN_SMALLER else after > before

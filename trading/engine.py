@@ -25,6 +25,7 @@ from trading.decisions import (
     Verdict,
 )
 from trading.entries import committed, judge_entry
+from trading.errors import InputError
 from trading.events import (
     AnyEvent,
     CandlesClosed,
@@ -241,8 +242,11 @@ class Engine:
     # Commands, each done once.
 
     def _command(self, command: Command) -> list[AnyDecision]:
-        if command.request_id in self.state.requests:
+        known = self.state.requests.get(command.request_id)
+        if known == type(command).__name__:
             return []
+        if known is not None:
+            raise InputError(f"request_id: {command.request_id!r} was used for another command")
         decisions = COMMANDS[type(command)](self.state, command)
         self._remember(command)
         self._validity_ms = self._signal_validity()

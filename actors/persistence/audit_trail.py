@@ -5,6 +5,7 @@ can be cut off unseen by someone who writes to the database, and no chain inside
 """
 
 import hashlib
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from sqlalchemy import Connection, Row, insert, select
 from actors.persistence import tables
 
 ASKED, DONE = "asked", "OK"
+# Ends that do not tell whether the command was done.
+UNSURE = frozenset({"UNAVAILABLE", "INTERNAL"})
 CHUNK = 1_000
 _FIRST = "0" * 64
 
@@ -43,12 +46,13 @@ class AuditEntry(AuditRow, frozen=True, kw_only=True):
     hash: str
 
 
-class Answered(Struct, frozen=True):
-    """A command that was done, and its answer."""
+class Asked(Struct, frozen=True):
+    """What is known of a command that is asked for: `other` when its id was another command's; `again` when
+    it was tried before and may have been done; its `answer` when it was done."""
 
-    method: str
-    fingerprint: str
-    answer: bytes
+    other: bool = False
+    again: bool = False
+    answer: bytes | None = None
 
 
 def with_outcome(row: AuditRow, before: str | None, after: str | None, answer: bytes) -> AuditRow:
@@ -68,24 +72,47 @@ def append(connection: Connection, row: AuditRow) -> int:
     return number + 1
 
 
-def ask(connection: Connection, row: AuditRow) -> Answered | None:
-    """Note that a command is asked for, unless it was done before: then nothing is added, and what it
-    answered is returned."""
-    done = answered(connection, row.account, row.request_id)
-    if done is None:
+def ask(connection: Connection, row: AuditRow) -> Asked:
+    """Note that a command is asked for, unless it was done before or its id was another command's.
+
+    The same row sent twice, because its answer was lost, is noted once.
+    """
+    steps = _steps(connection, row)
+    if any(step.fingerprint != row.fingerprint for step in steps):
+        return Asked(other=True)
+    done = next((step for step in steps if step.result == DONE), None)
+    if done is not None:
+        return Asked(answer=done.answer or b"")
+    if steps and _same(steps[-1], row):
+        steps.pop()
+    else:
         append(connection, row)
-    return done
+    results = [*(step.result for step in steps), ASKED]
+    again = any(first == ASKED and then in {ASKED, *UNSURE} for first, then in pairwise(results))
+    return Asked(again=again)
 
 
-def answered(connection: Connection, account: str, request_id: str) -> Answered | None:
-    """The answer that a command of this account got; None when none was done with this id."""
+def end(connection: Connection, row: AuditRow) -> None:
+    """Note how a command ended; the same row sent twice is noted once."""
+    steps = _steps(connection, row)
+    if not (steps and _same(steps[-1], row)):
+        append(connection, row)
+
+
+def _steps(connection: Connection, row: AuditRow) -> list[Row[Any]]:
+    """The entries on a command's id, the oldest first."""
     audit = tables.audit
-    found = connection.execute(
-        select(audit.c.method, audit.c.fingerprint, audit.c.answer)
-        .where(audit.c.account == account, audit.c.request_id == request_id, audit.c.result == DONE)
-        .limit(1)
-    ).first()
-    return Answered(found.method, found.fingerprint, found.answer or b"") if found else None
+    return list(
+        connection.execute(
+            select(audit.c.time, audit.c.result, audit.c.fingerprint, audit.c.answer)
+            .where(audit.c.account == row.account, audit.c.request_id == row.request_id)
+            .order_by(audit.c.id)
+        )
+    )
+
+
+def _same(step: Row[Any], row: AuditRow) -> bool:
+    return (step.time, step.result) == (row.time_ms, row.result)
 
 
 def page(connection: Connection, before_id: int | None, account: str, limit: int) -> list[AuditEntry]:

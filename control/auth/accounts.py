@@ -32,10 +32,16 @@ class Accounts:
         """Every account, by name."""
         return self._directory.accounts()
 
-    async def create(self, name: str, role: str, password: str) -> Account:
-        """Make an account. Raises Fault ALREADY_EXISTS, INVALID_ARGUMENT, RESOURCE_EXHAUSTED."""
+    async def create(self, name: str, role: str, password: str, again: bool = False) -> Account:
+        """Make an account, unless it was made before (`again`).
+
+        Raises Fault ALREADY_EXISTS, INVALID_ARGUMENT, RESOURCE_EXHAUSTED.
+        """
         check_name(name)
         check_new_password(password, "password")
+        made = self._directory.account(name)
+        if again and made is not None and made.role == role:
+            return made
         self._require_free(name)
         hashed = await self._passwords.hash(password)
 
@@ -73,8 +79,11 @@ class Accounts:
         change = await self._directory.change(decide)
         return before, change.accounts[0]
 
-    async def remove(self, name: str) -> Account:
-        """Remove an account and end its sessions; the account as it was. Raises Fault NOT_FOUND."""
+    async def remove(self, name: str, again: bool = False) -> Account | None:
+        """Remove an account and end its sessions; the account as it was, None when this was done before
+        (`again`). Raises Fault NOT_FOUND."""
+        if again and self._directory.account(name) is None:
+            return None
         before = self._known(name)
 
         def decide() -> IdentityChange:
@@ -84,8 +93,8 @@ class Accounts:
         await self._directory.change(decide)
         return before
 
-    async def change_password(self, caller: Caller, old: str, new: str) -> None:
-        """Change the caller's own password; their other sessions end.
+    async def change_password(self, caller: Caller, old: str, new: str, again: bool = False) -> None:
+        """Change the caller's own password, unless it was done before (`again`); their other sessions end.
 
         Raises Fault PERMISSION_DENIED when the old one is wrong, FAILED_PRECONDITION for the owner on this
         machine, who has none, and RESOURCE_EXHAUSTED after several failures.
@@ -93,6 +102,8 @@ class Accounts:
         if caller.local:
             raise precondition("NO_PASSWORD", "the owner on this machine signs in without a password")
         check_new_password(new, "new_password")
+        if again and await self._proof.account_of(caller.name, new, caller.address) is not None:
+            return
         account = await self._proof.account_of(caller.name, old, caller.address)
         if account is None:
             raise denied("old_password: it is wrong", "REAUTHENTICATION_FAILED")

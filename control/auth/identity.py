@@ -66,6 +66,8 @@ class Identity:
         self._passwords = Passwords()
         self._proof = Proof(directory, self._passwords, now_ms)
         self._verified: OrderedDict[str, Claims] = OrderedDict()
+        # Of this start alone: the owner's tokens end with the engine that gave them.
+        self._local_session = f"{LOCAL}-{random_bytes(8).hex()}"
         self.accounts = Accounts(directory, self._passwords, self._proof, now_ms)
 
     @classmethod
@@ -140,7 +142,7 @@ class Identity:
         Raises Fault UNAUTHENTICATED.
         """
         if self._is_local_secret(secret):
-            return SignedIn(*self._access(LOCAL, "admin", LOCAL, address))
+            return SignedIn(*self._access(LOCAL, "admin", self._local_session, address))
         sentence = "the secret is not that of the running engine; read the credential file again"
         if self._proof.may_note(LOCAL, address):
             raise await self._failed(LOCAL, address, "SignInLocally", sentence)
@@ -199,8 +201,13 @@ class Identity:
         live = [each for each in self._directory.sessions(whose) if self._directory.session(each.id)]
         return sorted(live, key=lambda session: (session.created_ms, session.id), reverse=True)
 
-    async def revoke(self, caller: Caller, session_id: str) -> Session:
-        """End a session that the caller may see, and return it. Raises Fault NOT_FOUND."""
+    async def revoke(self, caller: Caller, session_id: str, again: bool = False) -> Session | None:
+        """End a session that the caller may see, and return it; None when this was done before (`again`).
+
+        Raises Fault NOT_FOUND.
+        """
+        if again and self._directory.session(session_id) is None:
+            return None
 
         def decide() -> IdentityChange:
             session = self._directory.session(session_id)
@@ -243,7 +250,7 @@ class Identity:
         return claims
 
     def _role_now(self, name: str, session_id: str) -> "access_pb2.Role.ValueType | None":
-        if session_id == LOCAL:
+        if session_id == self._local_session:
             return access_pb2.ROLE_ADMIN if name == LOCAL else None
         session, account = self._directory.session(session_id), self._directory.account(name)
         if session is None or account is None or session.account != name:

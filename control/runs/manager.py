@@ -44,6 +44,7 @@ class RunManager:
         self._store = RunStore(folder)
         self._on_change = on_change
         self._runs: dict[str, run_pb2.Run] = {}
+        self._by_request: dict[str, str] = {}
         self._changed = asyncio.Event()
         self._process: RunProcess | None = None
         self._cancelling: set[str] = set()
@@ -52,6 +53,7 @@ class RunManager:
     def start(self) -> None:
         """Take up what is stored: queued runs are made, one that was at work has failed."""
         self._runs = {run.id: run for run in self._store.runs()}
+        self._by_request = {self._store.request(id_): id_ for id_ in self._runs}
         for run in list(self._runs.values()):
             if run.state == run_pb2.RUN_STATE_RUNNING:
                 self._end(run, Failed(ENGINE_ENDED))
@@ -75,16 +77,22 @@ class RunManager:
             raise not_found("id", f"there is no run {id_!r}; ListRuns has their ids")
         return found
 
+    def asked_for_by(self, account: str, request_id: str) -> run_pb2.Run | None:
+        """The run that this command made, though it may have broken off before it was answered."""
+        id_ = self._by_request.get(f"{account}/{request_id}")
+        return None if id_ is None else self._runs.get(id_)
+
     def submit(
-        self, kind: "run_pb2.RunKind.ValueType", order: Order, title: str, started_by: str
+        self, kind: "run_pb2.RunKind.ValueType", order: Order, title: str, started_by: str, request_id: str
     ) -> run_pb2.Run:
         """Queue a run. Raises Fault RESOURCE_EXHAUSTED when 20 wait."""
         if len(self._queued()) >= MOST_QUEUED:
             raise exhausted("TOO_MANY_RUNS", f"{MOST_QUEUED} runs wait already; try again when one has ended")
-        now_ms = self.now_ms()
+        now_ms, request = self.now_ms(), f"{started_by}/{request_id}"
         try:
             id_ = self._store.new_id(now_ms)
             self._store.write_order(id_, line_of(order))
+            self._store.write_request(id_, request)
         except OSError as error:
             raise precondition("NOT_STORED", f"the run cannot be stored: {error.strerror or error}") from None
         run = run_pb2.Run(
@@ -95,6 +103,7 @@ class RunManager:
             started_by=started_by,
             created_at=timestamp(now_ms),
         )
+        self._by_request[request] = id_
         self._keep(run)
         self._forget_oldest()
         return run
@@ -244,6 +253,7 @@ class RunManager:
         ended = [run for run in self.runs() if run.state in ENDED]
         for run in ended[max(0, MOST_KEPT - len(self._runs) + len(ended)) :]:
             del self._runs[run.id]
+            self._by_request.pop(self._store.request(run.id), None)
             self._store.remove(run.id)
 
 

@@ -4,6 +4,7 @@ ID/run.json      the Run of the contract
 ID/order.json    what its process is told; only until the run begins
 ID/results/      its files; only of a run that is done
 ID/errors.txt    what its process said on stderr
+ID/request       the command that asked for it: ACCOUNT/REQUEST_ID
 """
 
 import os
@@ -17,7 +18,7 @@ from google.protobuf import json_format
 
 from autotrader.v1 import run_pb2
 
-RUN, ORDER, RESULTS, ERRORS = "run.json", "order.json", "results", "errors.txt"
+RUN, ORDER, RESULTS, ERRORS, REQUEST = "run.json", "order.json", "results", "errors.txt", "request"
 
 
 class RunStore:
@@ -48,6 +49,17 @@ class RunStore:
         """Keep how a run stands."""
         text = json_format.MessageToJson(run, preserving_proto_field_name=True)
         _write(self._folder / run.id / RUN, text.encode())
+
+    def write_request(self, id_: str, request: str) -> None:
+        """Keep which command asked for a run."""
+        _write(self._folder / id_ / REQUEST, request.encode())
+
+    def request(self, id_: str) -> str:
+        """The command that asked for a run; "" when it is not known."""
+        try:
+            return (self._folder / id_ / REQUEST).read_text()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def write_order(self, id_: str, line: bytes) -> None:
         """Keep what a queued run is to do."""

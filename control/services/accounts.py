@@ -12,6 +12,7 @@ from control.calls import Context
 from control.faults import invalid
 from control.rows import timestamp
 
+ADMIN = "admin"
 CHANGEABLE = ("role", "disabled", "password")
 
 
@@ -33,9 +34,11 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.CreateAccountRequest, context: Context
     ) -> account_pb2.CreateAccountResponse:
         """Make an account."""
-        role = role_name(request.role, "role")
-        account = await self._accounts.create(request.name, role, request.password)
-        acting().after = _facts(account)
+        act, role = acting(), role_name(request.role, "role")
+        if role == ADMIN:
+            await self._identity.reauthenticate(act.caller, request.reauthentication)
+        account = await self._accounts.create(request.name, role, request.password, act.again)
+        act.after = _facts(account)
         result = self._done(f"account {account.name} is made, with the role {role}")
         return account_pb2.CreateAccountResponse(result=result, account=_message(account))
 
@@ -43,9 +46,11 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.UpdateAccountRequest, context: Context
     ) -> account_pb2.UpdateAccountResponse:
         """Change an account."""
-        changes = _changes(request)
+        act, changes = acting(), _changes(request)
+        if "password" in changes or changes.get("role") == ADMIN:
+            await self._identity.reauthenticate(act.caller, request.reauthentication)
         before, after = await self._accounts.update(request.name, **changes)
-        act, new_password = acting(), {"password": "changed"} if "password" in changes else {}
+        new_password = {"password": "changed"} if "password" in changes else {}
         act.before, act.after = _facts(before), {**_facts(after), **new_password}
         result = self._done(f"account {after.name} is changed ({', '.join(changes)}); its sessions are ended")
         return account_pb2.UpdateAccountResponse(result=result, account=_message(after))
@@ -54,9 +59,10 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
         self, request: account_pb2.DeleteAccountRequest, context: Context
     ) -> account_pb2.DeleteAccountResponse:
         """Remove an account."""
-        account = await self._accounts.remove(request.name)
-        acting().before = _facts(account)
-        result = self._done(f"account {account.name} is removed; its sessions are ended")
+        act = acting()
+        account = await self._accounts.remove(request.name, act.again)
+        act.before = None if account is None else _facts(account)
+        result = self._done(f"account {request.name} is removed; its sessions are ended")
         return account_pb2.DeleteAccountResponse(result=result)
 
     async def ChangePassword(
@@ -64,7 +70,7 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     ) -> account_pb2.ChangePasswordResponse:
         """Change the caller's password."""
         act = acting()
-        await self._accounts.change_password(act.caller, request.old_password, request.new_password)
+        await self._accounts.change_password(act.caller, request.old_password, request.new_password, act.again)
         act.after = {"password": "changed"}
         result = self._done("the password is changed; the other sessions are ended")
         return account_pb2.ChangePasswordResponse(result=result)

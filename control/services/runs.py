@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import TypeVar
 
 from autotrader.v1 import common_pb2, run_pb2, run_pb2_grpc
 from control.arguments import cut_of
@@ -13,7 +14,9 @@ from control.rows import timestamp
 from control.runs.checks import backtest_order, sweep_order
 from control.runs.manager import RunManager
 from control.runs.messages import Order
+from trading.settings import Settings
 
+Request = TypeVar("Request", run_pb2.StartBacktestRequest, run_pb2.StartSweepRequest)
 _ID = re.compile(r"\d{8}T\d{6}-\d{4,}", re.ASCII)
 PART_BYTES = 64 * 1024
 MOST_TITLE = 200
@@ -36,18 +39,14 @@ class RunServicer(run_pb2_grpc.RunServiceServicer):
         self, request: run_pb2.StartBacktestRequest, context: Context
     ) -> run_pb2.StartBacktestResponse:
         """Queue a backtest."""
-        files = await asyncio.to_thread(self._manager.candles.files)
-        order = await asyncio.to_thread(backtest_order, request, self._manager.settings(), files)
-        run = self._submit(run_pb2.RUN_KIND_BACKTEST, order, _title(request.data, request.settings))
+        run = await self._started(run_pb2.RUN_KIND_BACKTEST, backtest_order, request)
         return run_pb2.StartBacktestResponse(result=self._result(f"run {run.id} is queued"), run=run)
 
     async def StartSweep(
         self, request: run_pb2.StartSweepRequest, context: Context
     ) -> run_pb2.StartSweepResponse:
         """Queue a sweep."""
-        files = await asyncio.to_thread(self._manager.candles.files)
-        order = await asyncio.to_thread(sweep_order, request, self._manager.settings(), files)
-        run = self._submit(run_pb2.RUN_KIND_SWEEP, order, _title(request.data, request.settings))
+        run = await self._started(run_pb2.RUN_KIND_SWEEP, sweep_order, request)
         return run_pb2.StartSweepResponse(result=self._result(f"run {run.id} is queued"), run=run)
 
     async def ListRuns(self, request: run_pb2.ListRunsRequest, context: Context) -> run_pb2.ListRunsResponse:
@@ -98,9 +97,20 @@ class RunServicer(run_pb2_grpc.RunServiceServicer):
             while part := await asyncio.to_thread(file.read, PART_BYTES):
                 yield run_pb2.DownloadRunFileResponse(content=part)
 
-    def _submit(self, kind: "run_pb2.RunKind.ValueType", order: Order, title: str) -> run_pb2.Run:
+    async def _started(
+        self,
+        kind: "run_pb2.RunKind.ValueType",
+        order_of: Callable[[Request, Settings, dict[str, run_pb2.CandleFile]], Order],
+        request: Request,
+    ) -> run_pb2.Run:
+        """The run that the command at hand made before it broke off, or a new one."""
         act = acting()
-        run = self._manager.submit(kind, order, title, act.caller.name)
+        run = self._manager.asked_for_by(act.caller.name, act.request_id)
+        if run is None:
+            files = await asyncio.to_thread(self._manager.candles.files)
+            order = await asyncio.to_thread(order_of, request, self._manager.settings(), files)
+            title = _title(request.data, request.settings)
+            run = self._manager.submit(kind, order, title, act.caller.name, act.request_id)
         act.after = _facts(run)
         return run
 

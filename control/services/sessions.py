@@ -84,9 +84,11 @@ class SessionServicer(session_pb2_grpc.SessionServiceServicer):
     ) -> session_pb2.RevokeSessionResponse:
         """End a session."""
         act = acting()
-        session = await self._identity.revoke(act.caller, request.id)
-        act.before = {"session": session.id, "account": session.account, "client": session.client}
-        message = f"session {session.id} of {session.account} is ended"
+        session = await self._identity.revoke(act.caller, request.id, act.again)
+        message = f"session {request.id} is ended"
+        if session is not None:
+            act.before = {"session": session.id, "account": session.account, "client": session.client}
+            message = f"session {session.id} of {session.account} is ended"
         result = common_pb2.CommandResult(message=message, time=timestamp(self._now_ms()))
         return session_pb2.RevokeSessionResponse(result=result)
 

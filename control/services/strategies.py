@@ -97,7 +97,8 @@ class StrategyServicer(strategy_pb2_grpc.StrategyServiceServicer):
 
     async def _add(self, request: strategy_pb2.AddStrategyRequest) -> strategy_pb2.AddStrategyResponse:
         act = acting()
-        if any(seat.name == request.name for seat in self._model.state.rules.seats):
+        # One that broke off may have been given its seat: the engine gives it once for the command's id.
+        if not act.again and self._has_seat(request.name):
             raise exists("name", f"a strategy {request.name!r} exists already")
         # A command that broke off after its settings were stored is taken up again.
         others = [entry for entry in self._entries() if entry["name"] != request.name]
@@ -121,12 +122,14 @@ class StrategyServicer(strategy_pb2_grpc.StrategyServiceServicer):
     async def _remove(
         self, request: strategy_pb2.RemoveStrategyRequest
     ) -> strategy_pb2.RemoveStrategyResponse:
-        act, seat = acting(), self._seat(request.name)
+        act = acting()
+        # One that broke off may have taken the seat; what follows is then still to be done.
+        seat = None if act.again and not self._has_seat(request.name) else self._seat(request.name)
         entries = [entry for entry in self._entries() if entry["name"] != request.name]
         if not entries:
             raise precondition("LAST_STRATEGY", "name: it is the last strategy; disable it instead")
         _checked(self._settings, {STRATEGIES: entries}, {}, "name")
-        act.before = _seat_facts(seat)
+        act.before = None if seat is None else _seat_facts(seat)
         await self._settings.store({STRATEGIES: entries}, act.caller.name, self._now_ms())
         result = await self._commands.give(RemoveStrategy, name=request.name)
         await self._supervisor.remove_strategy(request.name)
@@ -135,6 +138,9 @@ class StrategyServicer(strategy_pb2_grpc.StrategyServiceServicer):
     def _entries(self) -> list[dict[str, Any]]:
         dumped = self._settings.now.model_dump(exclude_none=True)[STRATEGIES]
         return [dict(entry) for entry in dumped]
+
+    def _has_seat(self, name: str) -> bool:
+        return any(seat.name == name for seat in self._model.state.rules.seats)
 
     def _seat(self, name: str) -> Seat:
         seats = {seat.name: seat for seat in self._model.state.rules.seats}

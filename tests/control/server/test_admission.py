@@ -209,9 +209,7 @@ def mutations(token: str, count: int, chance: random.Random) -> list[str]:
     return sorted(found)
 
 
-async def test_mutated_tokens_are_all_unknown(
-    anybody: Control, world: World, engine: EngineProcess
-) -> None:
+async def test_mutated_tokens_are_all_unknown(anybody: Control, world: World, engine: EngineProcess) -> None:
     chance = random.Random(7)
     good = [world.tokens["admin"], world.tokens["local"]]
     tokens = [each for token in good for each in mutations(token, MUTATED // 2, chance)]
