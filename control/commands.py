@@ -42,7 +42,7 @@ class _Running:
 
 
 class Commands:
-    """Does commands once, at most 8 of an account at a time. They end even when their caller does not wait."""
+    """Does commands once, at most 8 of an account at a time; they end even when their caller goes away."""
 
     def __init__(self, store: ControlStore, now_ms: Callable[[], int]) -> None:
         self._store = store

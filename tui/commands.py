@@ -38,6 +38,8 @@ ROLES = {
     "remove_account": access_pb2.ROLE_ADMIN,
 }
 RESEND_SECONDS = 0.3
+# The reason of a refusal that a proof of who asks lifts.
+PROOF_WANTED = "REAUTHENTICATION_REQUIRED"
 
 
 class Commands:

@@ -70,7 +70,9 @@ class AccountServicer(account_pb2_grpc.AccountServiceServicer):
     ) -> account_pb2.ChangePasswordResponse:
         """Change the caller's password."""
         act = acting()
-        await self._accounts.change_password(act.caller, request.old_password, request.new_password, act.again)
+        await self._accounts.change_password(
+            act.caller, request.old_password, request.new_password, act.again
+        )
         act.after = {"password": "changed"}
         result = self._done("the password is changed; the other sessions are ended")
         return account_pb2.ChangePasswordResponse(result=result)

@@ -67,7 +67,7 @@ def test_limit_that_is_off_has_no_use() -> None:
         ("cooldown_candles_after_stop", 3, 4, False),
         ("take_profit_percent", 3, 9, False),
         ("stale_after_seconds", 70, None, True),
-        ("stale_after_seconds", None, 70, False),
+        ("stale_after_seconds", None, 70, True),
         ("max_open_positions", 5, 5, False),
     ],
 )

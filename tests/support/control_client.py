@@ -68,11 +68,14 @@ def request_of(path: str, **fields: Any) -> Message:
 
 
 class Control:
-    """A channel to an engine, and one caller's token (none: "")."""
+    """A channel to an engine, one caller's token (none: ""), and what the caller proves once more with."""
 
-    def __init__(self, channel: grpc.aio.Channel, token: str = "") -> None:
+    def __init__(
+        self, channel: grpc.aio.Channel, token: str = "", proof: dict[str, str] | None = None
+    ) -> None:
         self.channel = channel
         self.token = token
+        self.proof = proof
 
     def as_(self, token: str) -> "Control":
         """The same channel with another token."""
@@ -133,13 +136,14 @@ class Control:
     async def sign_in_locally(self, secret: str) -> "Control":
         """The owner of the engine's machine."""
         answer = await self.read("SessionService/SignInLocally", secret=secret)
-        return self.as_(answer.tokens.access_token)
+        return Control(self.channel, answer.tokens.access_token, {"local_secret": secret})
 
     async def make_accounts(self) -> dict[str, str]:
         """An account for each role, made by this caller; access tokens by the roles' names."""
         for name, password in PASSWORDS.items():
             role = access_pb2.Role.Value(f"ROLE_{name.upper()}")
-            await self.command("AccountService/CreateAccount", name=name, role=role, password=password)
+            facts = {"name": name, "role": role, "password": password, "reauthentication": self.proof}
+            await self.command("AccountService/CreateAccount", **facts)
         return {
             name: (await self.sign_in(name, password)).access_token for name, password in PASSWORDS.items()
         }

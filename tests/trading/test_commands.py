@@ -84,6 +84,15 @@ def test_command_of_the_same_request_is_done_once(kind: Any) -> None:
     assert known(account) == after
 
 
+def test_request_of_another_command_is_refused() -> None:
+    account = holding()
+    account.command(Pause, "one")
+    before = snapshot(account.engine.state)
+    with pytest.raises(InputError, match="request_id: 'one' was used for another command"):
+        account.command(Resume, "one")
+    assert snapshot(account.engine.state) == before
+
+
 @pytest.mark.parametrize(
     ("account", "kind", "facts", "said"),
     [

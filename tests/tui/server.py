@@ -531,6 +531,15 @@ class Runs(run_pb2_grpc.RunServiceServicer):
         yield run_pb2.DownloadRunFileResponse(content=b"{}")
 
 
+async def want_proof(
+    context: Any, request: account_pb2.CreateAccountRequest | account_pb2.UpdateAccountRequest
+) -> None:
+    """Refuse what comes without a proof of who asks."""
+    if not request.reauthentication.WhichOneof("proof"):
+        sentence = "reauthentication: this needs your password again"
+        await refuse(context, grpc.StatusCode.PERMISSION_DENIED, "REAUTHENTICATION_REQUIRED", sentence)
+
+
 class Accounts(account_pb2_grpc.AccountServiceServicer):
     def __init__(self, told: World) -> None:
         self.told = told
@@ -543,6 +552,8 @@ class Accounts(account_pb2_grpc.AccountServiceServicer):
     async def CreateAccount(
         self, request: account_pb2.CreateAccountRequest, context: Any
     ) -> account_pb2.CreateAccountResponse:
+        if request.role == access_pb2.ROLE_ADMIN:
+            await want_proof(context, request)
         account = account_pb2.Account(name=request.name, role=request.role, created_at=world.at(world.NOW))
         self.told.accounts.append(account)
         return account_pb2.CreateAccountResponse(
@@ -552,6 +563,8 @@ class Accounts(account_pb2_grpc.AccountServiceServicer):
     async def UpdateAccount(
         self, request: account_pb2.UpdateAccountRequest, context: Any
     ) -> account_pb2.UpdateAccountResponse:
+        if "password" in request.update_mask.paths or request.change.role == access_pb2.ROLE_ADMIN:
+            await want_proof(context, request)
         account = next(row for row in self.told.accounts if row.name == request.name)
         if "role" in request.update_mask.paths:
             account.role = request.change.role

@@ -260,6 +260,7 @@ async def test_account_is_added_disabled_changed_and_removed(server: ControlServ
     made = server.told.asked(account_pb2.CreateAccountRequest)[0]
     assert (made.name, made.role, made.password) == ("linus", access_pb2.ROLE_VIEWER, "a long password")
     disabled, role = server.told.asked(account_pb2.UpdateAccountRequest)
+    assert role.reauthentication.local_secret == SECRET
     assert (disabled.name, disabled.change.disabled, list(disabled.update_mask.paths)) == (
         "ada",
         True,
@@ -267,6 +268,27 @@ async def test_account_is_added_disabled_changed_and_removed(server: ControlServ
     )
     assert (role.change.role, list(role.update_mask.paths)) == (access_pb2.ROLE_ADMIN, ["role"])
     assert server.told.asked(account_pb2.DeleteAccountRequest)[0].name == "ada"
+
+
+async def test_account_change_that_wants_a_proof_asks_for_the_own_password(server: ControlServer) -> None:
+    async with console(server) as (app, pilot):
+        await app.client.sign_in("ada", PASSWORD)
+        await pilot.press("0")
+        await until(lambda: table(app).row_count == 3)
+        await pilot.press("w")
+        app.screen.query_one("#password", Input).value = "a long password"
+        app.screen.query_one("#password-again", Input).value = "a long password"
+        await pilot.press("ctrl+s")
+        await until(lambda: server.told.asked(account_pb2.UpdateAccountRequest))
+        await until(lambda: isinstance(app.screen, Form) and not app.screen.query("#password-again"))
+        assert app.screen.query_one("#password", Input).password
+        await write(pilot, PASSWORD)
+        await pilot.press("enter")
+        await until(lambda: len(server.told.asked(account_pb2.UpdateAccountRequest)) == 2)
+    first, second = server.told.asked(account_pb2.UpdateAccountRequest)
+    assert second.reauthentication.password == PASSWORD
+    assert (first.change, first.name) == (second.change, second.name)
+    assert first.request_id != second.request_id
 
 
 async def test_every_command_has_an_id_of_its_own(server: ControlServer) -> None:

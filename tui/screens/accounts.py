@@ -1,6 +1,7 @@
 """Accounts and sessions, for admins."""
 
-from typing import ClassVar
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from textual.binding import Binding, BindingType
@@ -8,7 +9,8 @@ from textual.content import Content
 
 from autotrader.v1 import access_pb2, account_pb2, common_pb2, session_pb2
 from tui import text
-from tui.client import request_id
+from tui.client import ControlError, request_id
+from tui.commands import PROOF_WANTED
 from tui.dialogs.form import Field, Form
 from tui.facts import Facts
 from tui.paint import paint, pieces
@@ -119,7 +121,7 @@ class AccountsScreen(Tabled):
                 role=BY_NAME[answers["role"]],
                 password=answers["password"],
             )
-            await self.change(self.console.client.accounts.CreateAccount, request)
+            await self._proven(self.console.client.accounts.CreateAccount, request)
 
     def _agree(self, answers: dict[str, str]) -> bool:
         if answers["password"] == answers["password-again"]:
@@ -147,7 +149,28 @@ class AccountsScreen(Tabled):
         request = account_pb2.UpdateAccountRequest(
             request_id=request_id(), name=name, change=change, update_mask=FieldMask(paths=[field])
         )
-        await self.change(self.console.client.accounts.UpdateAccount, request)
+        await self._proven(self.console.client.accounts.UpdateAccount, request)
+
+    async def _proven(
+        self,
+        method: Callable[[Any], Awaitable[Any]],
+        request: account_pb2.CreateAccountRequest | account_pb2.UpdateAccountRequest,
+    ) -> None:
+        """Send a change; where the engine asks once more who gives it, ask, and send it again."""
+        commands, client = self.console.commands, self.console.client
+        try:
+            request.reauthentication.CopyFrom(client.reauthentication())
+            answer = await commands.send(method, request, leave=PROOF_WANTED)
+        except ControlError:
+            field = Field("password", "Your password, once more")
+            answers = await self.app.push_screen_wait(Form("This asks for your own password", [field]))
+            if answers is None:
+                return
+            request.request_id = request_id()
+            request.reauthentication.CopyFrom(client.reauthentication(answers["password"]))
+            answer = await commands.send(method, request)
+        if answer is not None:
+            self._pace.ask()
 
     async def _end_sessions(self, name: str) -> None:
         for session in [each for each in self._sessions if each.account == name and not each.current]:

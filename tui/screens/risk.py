@@ -8,12 +8,12 @@ from textual.content import Content
 from autotrader.v1 import risk_pb2
 from tui import text
 from tui.client import ControlError, request_id
+from tui.commands import PROOF_WANTED
 from tui.dialogs.form import Field, Form
 from tui.paint import meter, paint
 from tui.screens.tabled import Tabled
 from tui.widgets.table import Column, Row
 
-PROOF_WANTED = "REAUTHENTICATION_REQUIRED"
 BAR_WIDTH = 10
 COLUMNS = (
     Column("name", "Limit", 25),

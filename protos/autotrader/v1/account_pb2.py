@@ -28,7 +28,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61utotrader/v1/account.proto\x12\rautotrader.v1\x1a\x1a\x61utotrader/v1/access.proto\x1a\x1a\x61utotrader/v1/common.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n\x13ListAccountsRequest\"@\n\x14ListAccountsResponse\x12(\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.autotrader.v1.Account\"\xae\x01\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x04role\x18\x02 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csigned_in_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\x14\x43reateAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04role\x18\x03 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x15\n\x08password\x18\x04 \x01(\tB\x03\x80\x01\x01\"n\n\x15\x43reateAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\x12\'\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x16.autotrader.v1.Account\"\x97\x01\n\x14UpdateAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1c.autotrader.v1.AccountChange\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"[\n\rAccountChange\x12!\n\x04role\x18\x01 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x10\n\x08\x64isabled\x18\x02 \x01(\x08\x12\x15\n\x08password\x18\x03 \x01(\tB\x03\x80\x01\x01\"n\n\x15UpdateAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\x12\'\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x16.autotrader.v1.Account\"8\n\x14\x44\x65leteAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"E\n\x15\x44\x65leteAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"a\n\x15\x43hangePasswordRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x19\n\x0cold_password\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cnew_password\x18\x03 \x01(\tB\x03\x80\x01\x01\"F\n\x16\x43hangePasswordResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult2\x8c\x04\n\x0e\x41\x63\x63ountService\x12_\n\x0cListAccounts\x12\".autotrader.v1.ListAccountsRequest\x1a#.autotrader.v1.ListAccountsResponse\"\x06\xca\xf3\x18\x02\x08\x03\x12\x64\n\rCreateAccount\x12#.autotrader.v1.CreateAccountRequest\x1a$.autotrader.v1.CreateAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12\x64\n\rUpdateAccount\x12#.autotrader.v1.UpdateAccountRequest\x1a$.autotrader.v1.UpdateAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12\x64\n\rDeleteAccount\x12#.autotrader.v1.DeleteAccountRequest\x1a$.autotrader.v1.DeleteAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12g\n\x0e\x43hangePassword\x12$.autotrader.v1.ChangePasswordRequest\x1a%.autotrader.v1.ChangePasswordResponse\"\x08\xca\xf3\x18\x04\x08\x01\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61utotrader/v1/account.proto\x12\rautotrader.v1\x1a\x1a\x61utotrader/v1/access.proto\x1a\x1a\x61utotrader/v1/common.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x15\n\x13ListAccountsRequest\"@\n\x14ListAccountsResponse\x12(\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x16.autotrader.v1.Account\"\xae\x01\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12!\n\x04role\x18\x02 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x10\n\x08\x64isabled\x18\x03 \x01(\x08\x12.\n\ncreated_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0csigned_in_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xad\x01\n\x14\x43reateAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12!\n\x04role\x18\x03 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x15\n\x08password\x18\x04 \x01(\tB\x03\x80\x01\x01\x12\x39\n\x10reauthentication\x18\x05 \x01(\x0b\x32\x1f.autotrader.v1.Reauthentication\"n\n\x15\x43reateAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\x12\'\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x16.autotrader.v1.Account\"\xd2\x01\n\x14UpdateAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1c.autotrader.v1.AccountChange\x12/\n\x0bupdate_mask\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x39\n\x10reauthentication\x18\x05 \x01(\x0b\x32\x1f.autotrader.v1.Reauthentication\"[\n\rAccountChange\x12!\n\x04role\x18\x01 \x01(\x0e\x32\x13.autotrader.v1.Role\x12\x10\n\x08\x64isabled\x18\x02 \x01(\x08\x12\x15\n\x08password\x18\x03 \x01(\tB\x03\x80\x01\x01\"n\n\x15UpdateAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\x12\'\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x16.autotrader.v1.Account\"8\n\x14\x44\x65leteAccountRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"E\n\x15\x44\x65leteAccountResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"a\n\x15\x43hangePasswordRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x19\n\x0cold_password\x18\x02 \x01(\tB\x03\x80\x01\x01\x12\x19\n\x0cnew_password\x18\x03 \x01(\tB\x03\x80\x01\x01\"F\n\x16\x43hangePasswordResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult2\x8c\x04\n\x0e\x41\x63\x63ountService\x12_\n\x0cListAccounts\x12\".autotrader.v1.ListAccountsRequest\x1a#.autotrader.v1.ListAccountsResponse\"\x06\xca\xf3\x18\x02\x08\x03\x12\x64\n\rCreateAccount\x12#.autotrader.v1.CreateAccountRequest\x1a$.autotrader.v1.CreateAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12\x64\n\rUpdateAccount\x12#.autotrader.v1.UpdateAccountRequest\x1a$.autotrader.v1.UpdateAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12\x64\n\rDeleteAccount\x12#.autotrader.v1.DeleteAccountRequest\x1a$.autotrader.v1.DeleteAccountResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12g\n\x0e\x43hangePassword\x12$.autotrader.v1.ChangePasswordRequest\x1a%.autotrader.v1.ChangePasswordResponse\"\x08\xca\xf3\x18\x04\x08\x01\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -59,24 +59,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCOUNTSRESPONSE']._serialized_end=256
   _globals['_ACCOUNT']._serialized_start=259
   _globals['_ACCOUNT']._serialized_end=433
-  _globals['_CREATEACCOUNTREQUEST']._serialized_start=435
-  _globals['_CREATEACCOUNTREQUEST']._serialized_end=549
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=551
-  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=661
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=664
-  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=815
-  _globals['_ACCOUNTCHANGE']._serialized_start=817
-  _globals['_ACCOUNTCHANGE']._serialized_end=908
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=910
-  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1020
-  _globals['_DELETEACCOUNTREQUEST']._serialized_start=1022
-  _globals['_DELETEACCOUNTREQUEST']._serialized_end=1078
-  _globals['_DELETEACCOUNTRESPONSE']._serialized_start=1080
-  _globals['_DELETEACCOUNTRESPONSE']._serialized_end=1149
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1151
-  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1248
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1250
-  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1320
-  _globals['_ACCOUNTSERVICE']._serialized_start=1323
-  _globals['_ACCOUNTSERVICE']._serialized_end=1847
+  _globals['_CREATEACCOUNTREQUEST']._serialized_start=436
+  _globals['_CREATEACCOUNTREQUEST']._serialized_end=609
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_start=611
+  _globals['_CREATEACCOUNTRESPONSE']._serialized_end=721
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_start=724
+  _globals['_UPDATEACCOUNTREQUEST']._serialized_end=934
+  _globals['_ACCOUNTCHANGE']._serialized_start=936
+  _globals['_ACCOUNTCHANGE']._serialized_end=1027
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_start=1029
+  _globals['_UPDATEACCOUNTRESPONSE']._serialized_end=1139
+  _globals['_DELETEACCOUNTREQUEST']._serialized_start=1141
+  _globals['_DELETEACCOUNTREQUEST']._serialized_end=1197
+  _globals['_DELETEACCOUNTRESPONSE']._serialized_start=1199
+  _globals['_DELETEACCOUNTRESPONSE']._serialized_end=1268
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_start=1270
+  _globals['_CHANGEPASSWORDREQUEST']._serialized_end=1367
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_start=1369
+  _globals['_CHANGEPASSWORDRESPONSE']._serialized_end=1439
+  _globals['_ACCOUNTSERVICE']._serialized_start=1442
+  _globals['_ACCOUNTSERVICE']._serialized_end=1966
 # @@protoc_insertion_point(module_scope)

@@ -115,6 +115,7 @@ class CreateAccountRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     ROLE_FIELD_NUMBER: _builtins.int
     PASSWORD_FIELD_NUMBER: _builtins.int
+    REAUTHENTICATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the command happen once."""
     name: _builtins.str
@@ -123,6 +124,10 @@ class CreateAccountRequest(_message.Message):
     """What it may do."""
     password: _builtins.str
     """Its password, 12 to 1024 characters."""
+    @_builtins.property
+    def reauthentication(self) -> _common_pb2.Reauthentication:
+        """Who asks, once more; only for the role admin."""
+
     def __init__(
         self,
         *,
@@ -130,10 +135,11 @@ class CreateAccountRequest(_message.Message):
         name: _builtins.str = ...,
         role: _access_pb2.Role.ValueType = ...,
         password: _builtins.str = ...,
+        reauthentication: _common_pb2.Reauthentication | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reauthentication", b"reauthentication"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "password", b"password", "request_id", b"request_id", "role", b"role"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "password", b"password", "reauthentication", b"reauthentication", "request_id", b"request_id", "role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -179,6 +185,7 @@ class UpdateAccountRequest(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     CHANGE_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    REAUTHENTICATION_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Makes the command happen once."""
     name: _builtins.str
@@ -191,6 +198,10 @@ class UpdateAccountRequest(_message.Message):
     def update_mask(self) -> _field_mask_pb2.FieldMask:
         """Which of `role`, `disabled`, `password` change; at least one."""
 
+    @_builtins.property
+    def reauthentication(self) -> _common_pb2.Reauthentication:
+        """Who asks, once more; only for a password or the role admin."""
+
     def __init__(
         self,
         *,
@@ -198,10 +209,11 @@ class UpdateAccountRequest(_message.Message):
         name: _builtins.str = ...,
         change: Global___AccountChange | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        reauthentication: _common_pb2.Reauthentication | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "update_mask", b"update_mask"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "reauthentication", b"reauthentication", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "name", b"name", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["change", b"change", "name", b"name", "reauthentication", b"reauthentication", "request_id", b"request_id", "update_mask", b"update_mask"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -74,14 +74,16 @@ class AccountServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CreateAccount(self, request, context):
-        """Make an account. ALREADY_EXISTS when the name is taken.
+        """Make an account. ALREADY_EXISTS when the name is taken. An admin asks for reauthentication (reason
+        REAUTHENTICATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def UpdateAccount(self, request, context):
-        """Change an account's role or password, or disable it; its sessions end.
+        """Change an account's role or password, or disable it; its sessions end. A password, and the role admin, ask
+        for reauthentication (reason REAUTHENTICATION_REQUIRED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -36,9 +36,13 @@ class AccountServiceStub:
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_account_pb2.ListAccountsRequest, _account_pb2.ListAccountsResponse]
     """Every account, by name."""
     CreateAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.CreateAccountRequest, _account_pb2.CreateAccountResponse]
-    """Make an account. ALREADY_EXISTS when the name is taken."""
+    """Make an account. ALREADY_EXISTS when the name is taken. An admin asks for reauthentication (reason
+    REAUTHENTICATION_REQUIRED).
+    """
     UpdateAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.UpdateAccountRequest, _account_pb2.UpdateAccountResponse]
-    """Change an account's role or password, or disable it; its sessions end."""
+    """Change an account's role or password, or disable it; its sessions end. A password, and the role admin, ask
+    for reauthentication (reason REAUTHENTICATION_REQUIRED).
+    """
     DeleteAccount: _grpc.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]
     """Remove an account; its sessions end."""
     ChangePassword: _grpc.UnaryUnaryMultiCallable[_account_pb2.ChangePasswordRequest, _account_pb2.ChangePasswordResponse]
@@ -52,9 +56,13 @@ class AccountServiceAsyncStub(AccountServiceStub):
     ListAccounts: _aio.UnaryUnaryMultiCallable[_account_pb2.ListAccountsRequest, _account_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Every account, by name."""
     CreateAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.CreateAccountRequest, _account_pb2.CreateAccountResponse]  # type: ignore[assignment]
-    """Make an account. ALREADY_EXISTS when the name is taken."""
+    """Make an account. ALREADY_EXISTS when the name is taken. An admin asks for reauthentication (reason
+    REAUTHENTICATION_REQUIRED).
+    """
     UpdateAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.UpdateAccountRequest, _account_pb2.UpdateAccountResponse]  # type: ignore[assignment]
-    """Change an account's role or password, or disable it; its sessions end."""
+    """Change an account's role or password, or disable it; its sessions end. A password, and the role admin, ask
+    for reauthentication (reason REAUTHENTICATION_REQUIRED).
+    """
     DeleteAccount: _aio.UnaryUnaryMultiCallable[_account_pb2.DeleteAccountRequest, _account_pb2.DeleteAccountResponse]  # type: ignore[assignment]
     """Remove an account; its sessions end."""
     ChangePassword: _aio.UnaryUnaryMultiCallable[_account_pb2.ChangePasswordRequest, _account_pb2.ChangePasswordResponse]  # type: ignore[assignment]
@@ -77,7 +85,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.CreateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.CreateAccountResponse, _abc.Awaitable[_account_pb2.CreateAccountResponse]]:
-        """Make an account. ALREADY_EXISTS when the name is taken."""
+        """Make an account. ALREADY_EXISTS when the name is taken. An admin asks for reauthentication (reason
+        REAUTHENTICATION_REQUIRED).
+        """
 
     @_abc_1.abstractmethod
     def UpdateAccount(
@@ -85,7 +95,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _account_pb2.UpdateAccountRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_account_pb2.UpdateAccountResponse, _abc.Awaitable[_account_pb2.UpdateAccountResponse]]:
-        """Change an account's role or password, or disable it; its sessions end."""
+        """Change an account's role or password, or disable it; its sessions end. A password, and the role admin, ask
+        for reauthentication (reason REAUTHENTICATION_REQUIRED).
+        """
 
     @_abc_1.abstractmethod
     def DeleteAccount(

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import create_engine, text
 
 from actors.persistence import audit_trail
-from actors.persistence.audit_trail import Answered, AuditRow, with_outcome
+from actors.persistence.audit_trail import Asked, AuditRow, with_outcome
 from actors.persistence.store import Store
 from tests.actors.persistence.conftest import NOW_MS
 from tests.actors.persistence.test_store import driver_url
@@ -140,21 +141,49 @@ def test_entry_resealed_breaks_the_chain_at_the_next_one(five: Store, execute: E
 
 
 def test_command_that_was_done_is_answered_and_not_asked_again(store: Store) -> None:
-    asked = row()
-    assert store.perform(audit_trail.ask, asked) is None
-    assert store.perform(audit_trail.ask, asked) is None  # it did not end: the engine was killed
-    store.perform(audit_trail.append, with_outcome(row(result="OK"), "1", "2", b"answer"))
-    assert store.perform(audit_trail.ask, asked) == Answered("EngineService/Kill", "f00", b"answer")
-    assert store.perform(audit_trail.verify) == (3, 0)
+    asked, ended = row(), with_outcome(row(result="OK"), "1", "2", b"answer")
+    for _ in range(2):  # the answer to the first was lost
+        assert store.perform(audit_trail.ask, asked) == Asked()
+    for _ in range(2):
+        store.perform(audit_trail.end, ended)
+    assert store.perform(audit_trail.ask, asked) == Asked(answer=b"answer")
+    assert store.perform(audit_trail.verify) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("result", "again"),
+    [("", True), ("UNAVAILABLE", True), ("INTERNAL", True), ("NOT_FOUND", False), ("ALREADY_EXISTS", False)],
+)
+def test_command_that_may_have_been_done_is_told_so_when_it_is_asked_again(
+    store: Store, result: str, again: bool
+) -> None:
+    store.perform(audit_trail.ask, row())
+    if result:  # else the engine was killed
+        store.perform(audit_trail.end, row(result=result))
+    later = [replace(row(), time_ms=NOW_MS + number) for number in (1, 2)]
+    assert store.perform(audit_trail.ask, later[0]) == Asked(again=again)
+    store.perform(audit_trail.end, replace(later[0], result="PERMISSION_DENIED"))
+    assert store.perform(audit_trail.ask, later[1]) == Asked(again=again)
+
+
+@pytest.mark.parametrize("result", ["", "NOT_FOUND", "OK"])
+def test_id_of_another_command_is_told_however_that_one_ended(store: Store, result: str) -> None:
+    store.perform(audit_trail.ask, row())
+    if result:
+        store.perform(audit_trail.end, row(result=result))
+    other = replace(row(), fingerprint="ba5", time_ms=NOW_MS + 1)
+    assert store.perform(audit_trail.ask, other) == Asked(other=True)
+    assert store.perform(audit_trail.verify) == (2 if result else 1, 0)
 
 
 def test_command_that_failed_may_be_asked_again(store: Store) -> None:
     store.perform(audit_trail.ask, row())
-    store.perform(audit_trail.append, row(result="FAILED_PRECONDITION"))
-    assert store.perform(audit_trail.ask, row()) is None
+    store.perform(audit_trail.end, row(result="FAILED_PRECONDITION"))
+    assert store.perform(audit_trail.ask, row()) == Asked()
+    assert store.perform(audit_trail.verify) == (3, 0)
 
 
 def test_command_of_another_account_with_the_same_id_is_not_answered(store: Store) -> None:
     store.perform(audit_trail.append, with_outcome(row(result="OK"), None, None, b"answer"))
-    assert store.perform(audit_trail.answered, "bert", "request-1") is None
-    assert store.perform(audit_trail.answered, "anna", "request-1") is not None
+    assert store.perform(audit_trail.ask, row(account="bert")) == Asked()
+    assert store.perform(audit_trail.ask, row()) == Asked(answer=b"answer")

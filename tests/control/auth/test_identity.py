@@ -268,13 +268,24 @@ async def test_owner_with_the_secret_is_admin_and_has_no_refresh_token(
 ) -> None:
     owner = await identity.sign_in_locally(LOCAL_SECRET, "127.0.0.1")
     caller = identity.caller_of(owner.access_token, "127.0.0.1")
-    assert (caller.name, caller.session_id, caller.role) == ("local", "local", access_pb2.ROLE_ADMIN)
+    assert (caller.name, caller.role) == ("local", access_pb2.ROLE_ADMIN)
     assert (owner.refresh_token, caller.local, identity.alive(caller)) == ("", True, True)
     await identity.sign_out(caller)
     assert identity.caller_of(owner.access_token, "127.0.0.1") == caller
     clock.ms += ACCESS_LIFE_MS
     assert refused(identity, owner.access_token) == "TOKEN_EXPIRED"
     assert not identity.alive(caller)
+
+
+async def test_owner_s_token_ends_with_the_start_that_gave_it(
+    identity: Identity, store: AsyncStore, keys: Keys, clock: Clock
+) -> None:
+    owner = await identity.sign_in_locally(LOCAL_SECRET, "127.0.0.1")
+    restarted = await Identity.open(store, keys, ENGINE_ID, LOCAL_SECRET, clock)
+    assert refused(restarted, owner.access_token) == "SESSION_ENDED"
+    assert not restarted.alive(owner.caller)
+    again = await restarted.sign_in_locally(LOCAL_SECRET, "127.0.0.1")
+    assert restarted.caller_of(again.access_token, "127.0.0.1").local
 
 
 async def test_wrong_local_secret_is_noted_a_few_times_and_never_keeps_the_owner_out(

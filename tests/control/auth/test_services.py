@@ -1,6 +1,7 @@
 """The services of sessions, accounts and the audit trail, over a real channel."""
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -11,6 +12,7 @@ from autotrader.v1 import access_pb2, account_pb2, audit_pb2, common_pb2, sessio
 from control.auth.identity import REFRESH_LIFE_MS
 from control.auth.tokens import ACCESS_LIFE_MS
 from tests.control.auth.conftest import LOCAL_SECRET, NOW_MS, PASSWORD, AsyncStore, Clock
+from tests.support.crashes import forget_the_end
 from tui.client import Client, ControlError, find_target, request_id
 from tui.client.errors import SignInNeeded
 
@@ -19,8 +21,9 @@ OTHER = "another good password"
 
 @pytest.fixture
 async def owner(target: str) -> AsyncIterator[Client]:
-    """The owner of the engine's machine."""
+    """The owner of the engine's machine, signed in."""
     async with Client(find_target(target)) as client:
+        await client.sessions.GetCaller(session_pb2.GetCallerRequest())
         yield client
 
 
@@ -38,7 +41,11 @@ async def create(
 ) -> account_pb2.CreateAccountResponse:
     """Make an account."""
     request = account_pb2.CreateAccountRequest(
-        request_id=request_id(), name=name, role=role, password=password
+        request_id=request_id(),
+        name=name,
+        role=role,
+        password=password,
+        reauthentication=client.reauthentication(),
     )
     return await client.accounts.CreateAccount(request)
 
@@ -51,6 +58,7 @@ async def update(client: Client, name: str, *paths: str, **change: Any) -> accou
             name=name,
             change=account_pb2.AccountChange(**change),
             update_mask=FieldMask(paths=paths),
+            reauthentication=client.reauthentication(),
         )
     )
 
@@ -72,7 +80,8 @@ async def trail(client: Client, size: int = 1000, account: str = "") -> list[aud
 
 async def test_owner_signs_in_with_the_credential_file_and_is_admin(owner: Client) -> None:
     caller = (await owner.sessions.GetCaller(session_pb2.GetCallerRequest())).caller
-    assert (caller.name, caller.role, caller.session_id) == ("local", access_pb2.ROLE_ADMIN, "local")
+    assert (caller.name, caller.role) == ("local", access_pb2.ROLE_ADMIN)
+    assert re.fullmatch("local-[0-9a-f]{16}", caller.session_id)
     assert not (await owner.sessions.ListSessions(session_pb2.ListSessionsRequest())).sessions
 
 
@@ -291,3 +300,67 @@ async def test_command_sent_twice_is_done_once(owner: Client) -> None:
     first = await owner.accounts.CreateAccount(request)
     assert await owner.accounts.CreateAccount(request) == first
     assert len(await trail(owner)) == 2
+
+
+@pytest.mark.parametrize("what", ["new admin", "role", "password"])
+async def test_admins_and_passwords_are_made_only_with_proof(target: str, owner: Client, what: str) -> None:
+    await create(owner, "root", access_pb2.ROLE_ADMIN)
+    await create(owner, "anna", access_pb2.ROLE_VIEWER)
+    request: Any
+    if what == "new admin":
+        request = account_pb2.CreateAccountRequest(name="eve", role=access_pb2.ROLE_ADMIN, password=OTHER)
+    else:
+        change = account_pb2.AccountChange(role=access_pb2.ROLE_ADMIN, password=OTHER)
+        mask = FieldMask(paths=[what])
+        request = account_pb2.UpdateAccountRequest(name="anna", change=change, update_mask=mask)
+    async with Client(find_target(target)) as root:
+        await root.sign_in("root", PASSWORD)
+        call = root.accounts.CreateAccount if what == "new admin" else root.accounts.UpdateAccount
+        before = (await root.accounts.ListAccounts(account_pb2.ListAccountsRequest())).accounts
+        for password, reason in (
+            ("", "REAUTHENTICATION_REQUIRED"),
+            ("not the password", "REAUTHENTICATION_FAILED"),
+        ):
+            request.request_id = request_id()
+            request.reauthentication.CopyFrom(root.reauthentication(password))
+            with pytest.raises(ControlError) as error:
+                await call(request)
+            assert (error.value.code, error.value.reason) == (grpc.StatusCode.PERMISSION_DENIED, reason)
+        after = (await root.accounts.ListAccounts(account_pb2.ListAccountsRequest())).accounts
+        assert list(before) == list(after)
+        request.request_id = request_id()
+        request.reauthentication.CopyFrom(root.reauthentication(PASSWORD))
+        await call(request)
+
+
+async def test_harmless_changes_of_accounts_need_no_proof(target: str, owner: Client) -> None:
+    await create(owner, "root", access_pb2.ROLE_ADMIN)
+    async with Client(find_target(target)) as root:
+        await root.sign_in("root", PASSWORD)
+        await create(root, "anna", access_pb2.ROLE_OPERATOR)
+        await update(root, "anna", "role", "disabled", role=access_pb2.ROLE_VIEWER, disabled=True)
+
+
+async def test_account_command_that_broke_off_after_its_effect_is_answered(
+    owner: Client, anna: Client, store: AsyncStore, clock: Clock
+) -> None:
+    sessions = (await anna.sessions.ListSessions(session_pb2.ListSessionsRequest())).sessions
+    make = account_pb2.CreateAccountRequest(name="bert", role=access_pb2.ROLE_VIEWER, password=PASSWORD)
+    change = account_pb2.ChangePasswordRequest(old_password=PASSWORD, new_password=OTHER)
+    end = session_pb2.RevokeSessionRequest(id=sessions[0].id)
+    remove = account_pb2.DeleteAccountRequest(name="anna")
+    steps: list[tuple[Callable[..., Any], Any]] = [
+        (owner.accounts.CreateAccount, make),
+        (anna.accounts.ChangePassword, change),
+        (owner.sessions.RevokeSession, end),
+        (owner.accounts.DeleteAccount, remove),
+    ]
+    for call, request in steps:
+        request.request_id = request_id()
+        await call(request)
+        await store.perform(forget_the_end)
+        clock.ms += 1
+        await call(request)
+        request.request_id = request_id()
+        with pytest.raises(ControlError):
+            await call(request)

@@ -14,6 +14,7 @@ import grpc
 import polars as pl
 import pytest
 
+from actors.persistence.store import Store
 from autotrader.v1 import common_pb2, run_pb2
 from cli.main import run as command
 from control.rows import timestamp
@@ -33,6 +34,7 @@ from tests.control.runs.conftest import (
     write_candles,
 )
 from tests.data import ROOT
+from tests.support.crashes import forget_the_end
 from trading.settings import Settings
 
 DONE, FAILED, CANCELLED = run_pb2.RUN_STATE_DONE, run_pb2.RUN_STATE_FAILED, run_pb2.RUN_STATE_CANCELLED
@@ -322,6 +324,23 @@ async def test_same_command_sent_twice_is_one_run(server: Server) -> None:
     first = await server.stub.StartBacktest(request, metadata=TOKEN)
     assert await server.stub.StartBacktest(request, metadata=TOKEN) == first
     assert [run.id for run in server.manager.runs()] == [first.run.id]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_command_that_broke_off_after_its_run_was_made_finds_it(
+    server: Server, store: Store, restarted: bool
+) -> None:
+    server.use(SLOW)
+    request = run_pb2.StartBacktestRequest(request_id="the-same-one", data=[BTC])
+    first = (await server.stub.StartBacktest(request, metadata=TOKEN)).run
+    store.perform(forget_the_end)
+    if restarted:
+        await server.manager.close()
+        server.manager.start()
+    (server.candles / "btc.parquet").unlink()
+    again = (await server.stub.StartBacktest(request, metadata=TOKEN)).run
+    assert (again.id, again.created_at) == (first.id, first.created_at)
+    assert [run.id for run in server.manager.runs()] == [first.id]
 
 
 async def test_file_that_is_extended_is_read_again(server: Server) -> None:

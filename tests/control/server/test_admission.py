@@ -103,7 +103,6 @@ class Forger:
             "of somebody else's session": self.signed(sub="viewer"),
             "of nobody": self.signed(sub="nobody"),
             "an account named as the owner": self.signed(sub="local"),
-            "the owner's session of an account": self.signed(sid="local"),
             "with an end that is no number": self.signed(exp=str(FOREVER)),
         }
 
@@ -115,7 +114,9 @@ def _without_algorithm(headers: dict[str, Any]) -> dict[str, Any]:
 async def ended_tokens(admin: Control) -> dict[str, str]:
     """Tokens that were good once."""
     name, password, role = "leaver", "planted-password-of-the-leaver", access_pb2.ROLE_ADMIN
-    await admin.command("AccountService/CreateAccount", name=name, role=role, password=password)
+    facts = {"name": name, "role": role, "password": password}
+    proof = {"password": PASSWORDS["admin"]}
+    await admin.command("AccountService/CreateAccount", **facts, reauthentication=proof)
     revoked, signed_out, refreshed, disabled = [await admin.sign_in(name, password) for _ in range(4)]
     await admin.command("SessionService/RevokeSession", id=revoked.caller.session_id)
     await admin.as_(signed_out.access_token).read("SessionService/SignOut")
@@ -138,6 +139,9 @@ async def test_every_method_refuses_every_wrong_token(
     forger = Forger(world.tokens["admin"], keys_of(engine))
     assert (await anybody.as_(forger.signed()).ask("SessionService/GetCaller")).code == "OK"
     wrong = {**forger.wrong(), **await ended_tokens(admin)}
+    owner = Forger(world.tokens["local"], forger.keys)
+    wrong["with the owner's session"] = forger.signed(sid=owner.claims["sid"])
+    wrong["of the owner at an earlier start"] = owner.signed(sid="local-" + "0" * 16)
     given = {name: bearer(token) for name, token in wrong.items()}
     good = world.tokens["admin"]
     given["no metadata"] = ()
@@ -234,7 +238,8 @@ async def test_methods_that_nobody_has_are_not_there(viewer: Control) -> None:
 async def test_role_that_is_taken_away_ends_at_once(admin: Control) -> None:
     name, password = "climber", "planted-password-of-the-climber"
     facts = {"name": name, "role": access_pb2.ROLE_ADMIN, "password": password}
-    await admin.command("AccountService/CreateAccount", **facts)
+    proof = {"password": PASSWORDS["admin"]}
+    await admin.command("AccountService/CreateAccount", **facts, reauthentication=proof)
     climber = admin.as_((await admin.sign_in(name, password)).access_token)
     assert (await climber.ask("AccountService/ListAccounts")).code == "OK"
     lower = {"change": {"role": access_pb2.ROLE_VIEWER}, "update_mask": {"paths": ["role"]}}

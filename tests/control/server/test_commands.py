@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 
 from actors.persistence.reader import Reader
+from actors.persistence.store import Store
 from autotrader.v1 import audit_pb2
 from tests.support.control_client import PASSWORDS, Control, bearer, connected, new_id, path_of, request_of
 from tests.support.control_process import ROOT, STRATEGIES, EngineProcess
+from tests.support.crashes import forget_the_end
 from trading.events import ChangeLimits, Kill, Pause
 from trading.journal import Entry
 
@@ -173,16 +175,18 @@ async def test_command_whose_caller_goes_away_ends_and_is_audited(
     assert "late" in {account.name for account in accounts}
 
 
-async def test_refused_command_is_audited_with_its_code_and_may_be_sent_right_later(
-    callers: dict[str, Control],
-) -> None:
+async def test_refused_command_is_audited_and_its_id_stays_its_own(callers: dict[str, Control]) -> None:
     admin, request_id = callers["admin"], new_id()
     refused = await admin.ask("StrategyService/RemoveStrategy", request_id=request_id, name="nobody")
     assert (refused.code, refused.field) == ("NOT_FOUND", "name")
     assert [step.result for step in await trail(admin, request_id)] == ["asked", "NOT_FOUND"]
-    await admin.command("EngineService/Pause", request_id=request_id)
+    other = await admin.ask("EngineService/Pause", request_id=request_id)
+    assert (other.code, other.field) == ("INVALID_ARGUMENT", "request_id")
+    assert [step.result for step in await trail(admin, request_id)] == ["asked", "NOT_FOUND"]
+    again = await admin.ask("StrategyService/RemoveStrategy", request_id=request_id, name="nobody")
+    assert again.code == "NOT_FOUND"
     results = [step.result for step in await trail(admin, request_id)]
-    assert results == ["asked", "NOT_FOUND", "asked", "OK"]
+    assert results == ["asked", "NOT_FOUND"] * 2
 
 
 async def test_kill_while_a_strategy_hangs_is_answered_within_a_second(
@@ -316,6 +320,37 @@ async def test_answers_and_changes_survive_a_crash_until_they_are_reset(own_engi
     async with connected(own_engine.target) as anybody:
         owner = await anybody.sign_in_locally(own_engine.credential["secret"])
         assert await in_force(owner) == ("5", {"cross": "2", "technical": "1"})
+    own_engine.stop()
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "seats"),
+    [
+        ("AddStrategy", {"name": "later", "type": "momentum"}, ["cross", "technical", "later"]),
+        ("RemoveStrategy", {"name": "technical"}, ["cross"]),
+    ],
+)
+async def test_strategy_command_that_broke_off_after_its_effect_is_answered(
+    own_engine: EngineProcess, method: str, fields: dict[str, str], seats: list[str]
+) -> None:
+    given = {"request_id": new_id(), **fields}
+    own_engine.start()
+    async with connected(own_engine.target) as anybody:
+        owner = await anybody.sign_in_locally(own_engine.credential["secret"])
+        await owner.command(f"StrategyService/{method}", **given)
+    own_engine.kill()
+    store = Store.open(f"sqlite:///{own_engine.database}", lambda: 0)
+    store.perform(forget_the_end)
+    store.close()
+    own_engine.start()
+    async with connected(own_engine.target) as anybody:
+        owner = await anybody.sign_in_locally(own_engine.credential["secret"])
+        await owner.command(f"StrategyService/{method}", **given)
+        assert [step.result for step in await trail(owner, given["request_id"])] == ["asked", "asked", "OK"]
+        strategies = (await owner.read("StrategyService/ListStrategies")).strategies
+        assert [each.name for each in strategies] == seats
+        refused = await owner.ask(f"StrategyService/{method}", **{**given, "request_id": new_id()})
+        assert refused.code in {"ALREADY_EXISTS", "NOT_FOUND"}
     own_engine.stop()
 
 

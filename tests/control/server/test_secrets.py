@@ -16,13 +16,14 @@ WRONG = "planted-password-that-is-wrong"
 
 async def use_secrets(admin: Control, owner_secret: str) -> list[str]:
     """Give every kind of secret to the engine, rightly and wrongly; those that were given and got."""
-    await admin.command("AccountService/CreateAccount", name="keeper", role=3, password=OLD)
+    proof = {"reauthentication": {"password": PASSWORDS["admin"]}}
+    await admin.command("AccountService/CreateAccount", name="keeper", role=3, password=OLD, **proof)
     first = await admin.sign_in("keeper", OLD)
     keeper = admin.as_(first.access_token)
     await keeper.command("AccountService/ChangePassword", old_password=OLD, new_password=NEW)
     second = (await keeper.read("SessionService/RefreshTokens", refresh_token=first.refresh_token)).tokens
     change = {"change": {"password": NEWER}, "update_mask": {"paths": ["password"]}}
-    await admin.command("AccountService/UpdateAccount", name="keeper", **change)
+    await admin.command("AccountService/UpdateAccount", name="keeper", **change, **proof)
     third = await admin.sign_in("keeper", NEWER)
     keeper = admin.as_(third.access_token)
     for method, fields in refused_calls():
