@@ -5,7 +5,7 @@ import asyncio
 import ipaddress
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 import grpc
@@ -21,6 +21,7 @@ from trading.errors import AutotraderError
 
 UNARY_SECONDS = 30.0
 READ_SECONDS = 10.0
+DRAIN_SECONDS = 1.0
 WRITE_SECONDS = 5.0
 MOST_STRANGERS = 100
 MOST_OF_ACCOUNT = 300
@@ -110,6 +111,8 @@ class Calls(grpc.aio.ServerInterceptor):
                     request = requests if parse is None else await _received(context, parse)
                     await self._pump(behaviour(request, context), who, context)
             except Exception as error:
+                if parse is None:
+                    await _drain(context)
                 await self._refuse(method, context, error)
 
         return tell
@@ -180,6 +183,13 @@ class Calls(grpc.aio.ServerInterceptor):
             await self._unexpected(method.short, error)
             error = Fault(grpc.StatusCode.INTERNAL, "UNEXPECTED", "an unexpected error; the log says more")
         await context.abort_with_status(status_of(error))
+
+
+async def _drain(context: Context) -> None:
+    """Take in what a caller who streams is sending: refused in the middle of it, it would not hear why."""
+    with suppress(TimeoutError, grpc.aio.BaseError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            await context.read()
 
 
 async def _received(context: Context, parse: Parse) -> Message:

@@ -49,6 +49,7 @@ class EventServicer(event_pb2_grpc.EventServiceServicer):
         position, skipped = self._begin(request)
         sequence = self._model.sequence if skipped or not request.run_id else request.after_sequence
         shown: engine_pb2.EngineStatus | None = None
+        told_at = -HEARTBEAT_SECONDS
         while True:
             sent_at = time.monotonic()
             found = ring.after(position, MOST_EVENTS)
@@ -63,10 +64,11 @@ class EventServicer(event_pb2_grpc.EventServiceServicer):
             if status is not shown:
                 events += self._present(wanted, status)
                 shown = status
-            yield self._message(sequence, events, skipped)
-            skipped = False
+            if events or skipped or sent_at - told_at >= HEARTBEAT_SECONDS:
+                yield self._message(sequence, events, skipped)
+                skipped, told_at = False, sent_at
             if position == ring.end:
-                await ring.changed(HEARTBEAT_SECONDS)
+                await ring.changed(max(0.0, told_at + HEARTBEAT_SECONDS - sent_at))
             await sleep(max(0.0, sent_at + PAUSE_SECONDS - time.monotonic()))
 
     def _begin(self, request: event_pb2.SubscribeRequest) -> tuple[int, bool]:
