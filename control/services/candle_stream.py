@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator
 from itertools import groupby
 
 from autotrader.v1 import event_pb2, market_pb2
+from control.arguments import symbols_of
 from control.calls import Context
 from control.faults import exhausted
 from control.read_model.model import ReadModel
 from control.reads import Reads
 from control.services.events import HEARTBEAT_SECONDS, MOST_EVENTS
 from control.services.market import MarketServicer
-from control.symbols import known_symbols
 
 
 class LiveMarketServicer(MarketServicer):
@@ -24,7 +24,7 @@ class LiveMarketServicer(MarketServicer):
         self, request: market_pb2.StreamCandlesRequest, context: Context
     ) -> AsyncGenerator[market_pb2.StreamCandlesResponse, None]:
         """One message for each open time."""
-        symbols = known_symbols(request.symbols, self._model.state.symbols)
+        symbols = symbols_of(request.symbols, self._model.state.symbols)
         ring = self._model.ring
         position = ring.end
         while True:

@@ -6,12 +6,12 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from autotrader.v1 import engine_pb2, event_pb2, event_pb2_grpc
+from control.arguments import symbols_of
 from control.calls import Context
 from control.faults import invalid
 from control.read_model.model import ReadModel
 from control.read_model.ring import Told
 from control.rows import timestamp
-from control.symbols import known_symbols
 
 HEARTBEAT_SECONDS = 2.0
 PAUSE_SECONDS = 0.05
@@ -107,5 +107,5 @@ def _wanted(request: event_pb2.SubscribeRequest, model: ReadModel) -> Wanted:
         raise invalid("topics", "TOPIC_UNSPECIFIED is no topic")
     if request.after_sequence < 0:
         raise invalid("after_sequence", f"{request.after_sequence} is negative")
-    symbols = known_symbols(request.symbols, model.state.symbols)
+    symbols = symbols_of(request.symbols, model.state.symbols)
     return Wanted(frozenset(request.topics), frozenset(symbols))
