@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import tempfile
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
+from actors.persistence.actor import now_ms as wall_clock_ms
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Run
 from actors.refs import RiskRef, StoreRef, SupervisorRef
@@ -88,11 +88,6 @@ MOST_SOCKET_BYTES = 100
 log = logging.getLogger(__name__)
 
 
-def wall_ms() -> int:
-    """The wall clock."""
-    return time.time_ns() // 1_000_000
-
-
 class ControlServer:
     """Everything in one loop: `start` returns when it listens, `stop` ends it within 2 seconds."""
 
@@ -102,7 +97,7 @@ class ControlServer:
         store: StoreRef,
         risk: RiskRef,
         supervisor: SupervisorRef,
-        now_ms: Callable[[], int] = wall_ms,
+        now_ms: Callable[[], int] = wall_clock_ms,
     ) -> None:
         self._spec = spec
         self._store = store

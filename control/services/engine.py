@@ -5,13 +5,14 @@ from typing import Any
 
 from actors.refs import SupervisorRef
 from autotrader.v1 import common_pb2, engine_pb2, engine_pb2_grpc
+from control.arguments import symbol_of, text_of
 from control.auth.identity import Identity
 from control.caller import acting
 from control.calls import Context
 from control.engine_commands import EngineCommands
-from control.faults import invalid, not_found, precondition
+from control.faults import invalid, precondition
 from control.read_model.model import ReadModel
-from trading.errors import InputError, suggestion
+from trading.errors import InputError
 from trading.events import CloseAll, ClosePosition, Command, Kill, Pause, ResetKill, Resume
 
 MOST_REASON = 500
@@ -50,13 +51,9 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
         self, request: engine_pb2.ClosePositionRequest, context: Context
     ) -> engine_pb2.ClosePositionResponse:
         """Sell one position."""
-        known = self._model.state.symbols
-        if request.symbol not in known:
-            raise not_found(
-                "symbol", f"{request.symbol!r} is not traded; {suggestion(request.symbol, known)}"
-            )
+        symbol = symbol_of("symbol", request.symbol, self._model.state.symbols)
         try:
-            result = await self._switch(ClosePosition, symbol=request.symbol)
+            result = await self._switch(ClosePosition, symbol=symbol)
         except InputError as error:
             raise precondition("NOTHING_TO_CLOSE", str(error)) from None
         return engine_pb2.ClosePositionResponse(result=result)
@@ -69,14 +66,14 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
 
     async def Kill(self, request: engine_pb2.KillRequest, context: Context) -> engine_pb2.KillResponse:
         """Throw the kill switch."""
-        why = _reason(request.reason) or "operator"
+        why = text_of("reason", request.reason, MOST_REASON).strip() or "operator"
         return engine_pb2.KillResponse(result=await self._switch(Kill, why=why))
 
     async def ResetKillSwitch(
         self, request: engine_pb2.ResetKillSwitchRequest, context: Context
     ) -> engine_pb2.ResetKillSwitchResponse:
         """Lift the kill switch."""
-        why = _reason(request.reason)
+        why = text_of("reason", request.reason, MOST_REASON).strip()
         if not why:
             raise invalid("reason", "a reset of the kill switch needs a reason")
         await self._identity.reauthenticate(acting().caller, request.reauthentication)
@@ -106,9 +103,3 @@ class EngineServicer(engine_pb2_grpc.EngineServiceServicer):
             "killed": state.killed,
             "positions": [position.symbol for position in state.positions()],
         }
-
-
-def _reason(text: str) -> str:
-    if len(text) > MOST_REASON:
-        raise invalid("reason", f"has {len(text)} characters; at most {MOST_REASON} are allowed")
-    return text.strip()
