@@ -19,7 +19,7 @@ class Tls(Struct, frozen=True):
 
 
 class Listening(Struct, frozen=True):
-    """Addresses as HOST:PORT, with port 0 for any free one; without `tls` both are loopback."""
+    """Addresses as HOST:PORT; without `tls` both are loopback."""
 
     grpc: str
     web: str
@@ -36,8 +36,9 @@ def listening_of(settings: ControlSettings) -> Listening:
                 f"control.{key}: {address} is reached from outside this machine, which needs "
                 "control.tls_cert and control.tls_key; `autotrader tls init` makes them for development"
             )
-        _refuse_taken(key, address)
-    return Listening(settings.listen, settings.web_listen, tls)
+    return Listening(
+        _free_address("listen", settings.listen), _free_address("web_listen", settings.web_listen), tls
+    )
 
 
 def host_of(address: str) -> str:
@@ -69,11 +70,10 @@ def _tls(settings: ControlSettings) -> Tls | None:
     return Tls(certificate, key, *rest)
 
 
-def _refuse_taken(key: str, address: str) -> None:
-    port = int(address.rpartition(":")[2])
-    if port == 0:
-        return
-    host = host_of(address)
+def _free_address(key: str, address: str) -> str:
+    """The address itself; for port 0 a free port is chosen now, so that a server that is started again is
+    found where it was. Raises InputError for a port that is taken."""
+    host, port = host_of(address), int(address.rpartition(":")[2])
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,3 +84,4 @@ def _refuse_taken(key: str, address: str) -> None:
                 f"control.{key}: {address} cannot be listened on ({error.strerror}); is another engine "
                 "running? Stop it, or set another port (0: any that is free)"
             ) from None
+        return f"{address.rpartition(':')[0]}:{probe.getsockname()[1]}"

@@ -138,9 +138,11 @@ class ControlServer:
         socket = self._socket()
         server.add_insecure_port(f"unix:{socket}")
         target = self._listen(server, tls)
-        await server.start()
         web = await self._open_door(socket, tls)
-        return Addresses(target, web, self._write_credential(target, socket, web))
+        # Whoever is answered finds the secret of this server in the file.
+        credential = self._write_credential(target, socket, web)
+        await server.start()
+        return Addresses(target, web, credential)
 
     async def _identity(self) -> Identity:
         url = self._spec.database_url

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from autotrader.v1 import session_pb2
+from tui.client.credentials import Credential
 from tui.client.errors import SignInNeeded
 from tui.client.target import Target
 
@@ -78,10 +79,25 @@ class Session:
             raise SignInNeeded(
                 f"not signed in to {self._target.address}: give an access token in AUTOTRADER_TOKEN"
             )
-        request = session_pb2.SignInLocallyRequest(secret=credential.secret)
-        tokens = (await self._stub.SignInLocally(request, timeout=SIGN_IN_SECONDS)).tokens
+        tokens = await self._signed_in_locally(credential)
         self.local = True
         return tokens
+
+    async def _signed_in_locally(self, credential: Credential) -> session_pb2.Tokens:
+        """Tokens for the secret of the credential file; read again when the engine was started meanwhile."""
+        while True:
+            request = session_pb2.SignInLocallyRequest(secret=credential.secret)
+            try:
+                return (await self._stub.SignInLocally(request, timeout=SIGN_IN_SECONDS)).tokens
+            except grpc.aio.AioRpcError as error:
+                newer = self._target.credential()
+                if (
+                    error.code() is not grpc.StatusCode.UNAUTHENTICATED
+                    or newer is None
+                    or newer == credential
+                ):
+                    raise
+                credential = newer
 
     async def _refreshed(self) -> session_pb2.Tokens:
         request = session_pb2.RefreshTokensRequest(refresh_token=self._refresh)
