@@ -21,6 +21,17 @@ class OrderState(StrEnum):
     EXPIRED = "expired"
 
 
+FINAL = frozenset({OrderState.FILLED, OrderState.CANCELLED, OrderState.REFUSED, OrderState.EXPIRED})
+
+
+class OrderKind(StrEnum):
+    """How an order meets the market; a stop sleeps until its trigger price trades."""
+
+    MARKET = "market"
+    LIMIT = "limit"
+    STOP = "stop"
+
+
 class Reason(StrEnum):
     """Why an order exists. Exits stand first to last in their order of precedence."""
 
