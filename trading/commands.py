@@ -44,6 +44,9 @@ def _pause(state: EngineState, command: Pause) -> list[AnyDecision]:
 
 def _resume(state: EngineState, command: Resume) -> list[AnyDecision]:
     state.paused = False
+    for symbol in state.symbols.values():
+        if symbol.live is not None:
+            symbol.live.blocked = ""
     return [_done(command, "resumed")]
 
 
@@ -71,7 +74,7 @@ def _kill(state: EngineState, command: Kill) -> list[AnyDecision]:
 def _reset_kill(state: EngineState, command: ResetKill) -> list[AnyDecision]:
     if not state.killed:
         raise InputError("the kill switch is not thrown: there is nothing to reset")
-    if not state.flat():
+    if not state.flat() or (state.rules.on_exchange and not state.verified_flat):
         raise InputError("the kill switch is still selling: it can be reset when nothing is held any more")
     if not command.why.strip():
         raise InputError("why: a reset of the kill switch needs a reason")

@@ -20,6 +20,7 @@ class Refusal(StrEnum):
     KILLED = "killed"
     DAILY_LOSS = "daily_loss"
     STALE = "stale"
+    UNRECONCILED = "unreconciled"
     COOLDOWN = "cooldown"
     MAX_OPEN_POSITIONS = "max_open_positions"
     MAX_EXPOSURE = "max_exposure"
@@ -63,6 +64,20 @@ class OutcomeDecided(Decision, frozen=True):
 
 class OrderIntended(Decision, frozen=True):
     """An order to send, once this is stored."""
+
+    order: Order
+
+
+class CancelIntended(Decision, frozen=True):
+    """An order at the exchange to cancel, once this is stored."""
+
+    order_id: str
+    symbol: str
+    why: str
+
+
+class OrderChanged(Decision, frozen=True):
+    """An order at the exchange stands differently now."""
 
     order: Order
 
@@ -125,6 +140,8 @@ AnyDecision = (
     EquityMarked
     | OutcomeDecided
     | OrderIntended
+    | CancelIntended
+    | OrderChanged
     | OrderReasonRaised
     | OrderEnded
     | FillBooked

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any
 
+from msgspec.structs import replace
+
 from trading.commands import COMMANDS
 from trading.decisions import (
     AnyDecision,
@@ -24,19 +26,28 @@ from trading.decisions import (
     TradeClosed,
     Verdict,
 )
+from trading.desk import held_at_all, settle
 from trading.entries import committed, judge_entry
 from trading.errors import InputError
 from trading.events import (
+    AccountCompared,
     AnyEvent,
     CandlesClosed,
     Command,
+    EngineResumed,
+    MarketsChanged,
+    OrderReported,
+    PricesSeen,
     RunStarted,
     SignalsCollected,
     VenueReported,
 )
 from trading.exits import exit_position
-from trading.ledger import closed, opened, raise_stop
+from trading.ledger import cash_after, closed, opened, raise_stop, take_sold
+from trading.live_prices import mark_price, observe, observe_all
+from trading.order_reports import take_report
 from trading.orders import Ending, Fill, Reason
+from trading.reconciliation import take_comparison
 from trading.signals import Side
 from trading.simulated_venue import Working
 from trading.state import EngineState, SymbolState, first_state
@@ -66,6 +77,11 @@ class Engine:
             CandlesClosed: self._candles_closed,
             SignalsCollected: self._signals_collected,
             VenueReported: self._venue_reported,
+            PricesSeen: self._prices_seen,
+            OrderReported: self._order_reported,
+            EngineResumed: self._engine_resumed,
+            AccountCompared: self._account_compared,
+            MarketsChanged: self._markets_changed,
             **{command: self._command for command in COMMANDS},
         }
         self._validity_ms = self._signal_validity()
@@ -84,6 +100,9 @@ class Engine:
         not in the rules) for a bug of the driver: the engine must then be restored.
         """
         decisions = self._handlers[type(event)](event)
+        if self.state.rules.on_exchange:
+            for symbol in self.state.symbols.values():
+                decisions += settle(self.state, symbol, self._markets[symbol.symbol])
         self.state.sequence += 1
         return decisions
 
@@ -104,23 +123,27 @@ class Engine:
         self._see(event)
         held = self._mark()
         decisions: list[AnyDecision] = [EquityMarked(event.open_time_ms, state.equity, state.cash, held)]
-        if state.equity < state.peak:
-            decisions += loss_warnings(state)
-        why = kill_reason(state)
-        if why:
-            decisions += throw_kill_switch(state, why)
+        decisions += self._test_kill_switch()
         close_ms = event.open_time_ms + self.state.rules.timeframe_ms
         if close_ms >= state.day_end_ms:
             decisions.append(roll_day(state, close_ms))
-        if block_on_day_loss(state):
-            decisions.append(
-                Noticed(Level.ALARM, "daily_loss", "the day's loss limit holds: no entries until 00:00 UTC")
-            )
+        decisions += self._test_day()
         if held:
             for position in state.positions():
                 symbol = state.symbols[position.symbol]
                 raise_stop(position, symbol.last_close, state.rules.limits.trailing_stop_percent)
         return decisions
+
+    def _test_kill_switch(self) -> list[AnyDecision]:
+        state = self.state
+        warnings: list[AnyDecision] = [*loss_warnings(state)] if state.equity < state.peak else []
+        why = kill_reason(state)
+        return [*warnings, *throw_kill_switch(state, why)] if why else warnings
+
+    def _test_day(self) -> list[AnyDecision]:
+        if not block_on_day_loss(self.state):
+            return []
+        return [Noticed(Level.ALARM, "daily_loss", "the day's loss limit holds: no entries until 00:00 UTC")]
 
     def _see(self, event: CandlesClosed) -> None:
         """Take in the candles of one open time."""
@@ -135,17 +158,21 @@ class Engine:
             symbol.present = True
             symbol.real = not candle.filled
             symbol.holes.see(candle.filled, state.rules.limits.max_gap_candles)
+        if state.rules.live is not None:
+            close_ms = event.open_time_ms + state.rules.timeframe_ms
+            for symbol in symbols:
+                observe(symbol, symbol.last_close, close_ms, state.rules.live.max_price_jump_percent)
 
     def _mark(self) -> bool:
-        """Set the equity at the last closes; whether any position is open."""
+        """Set the equity at the last closes (live: at the newest prices); whether any position is open."""
         state = self.state
         equity = state.cash
         held = False
         for symbol in state.symbols.values():
-            if symbol.position is not None:
-                held = True
+            if symbol.position is not None or symbol.live is not None:
+                held = held or symbol.position is not None
                 market = self._markets[symbol.symbol]
-                equity += market.notional(symbol.last_close, symbol.position.amount)
+                equity += market.notional(mark_price(symbol), held_at_all(symbol))
         state.equity = equity
         return held
 
@@ -156,6 +183,10 @@ class Engine:
         if event.open_time_ms != state.open_time_ms or event.open_time_ms == state.voted_ms:
             raise ValueError(f"signals of {event.open_time_ms} at {state.open_time_ms}, or twice")
         state.voted_ms = event.open_time_ms
+        fresh = {price.symbol for price in event.prices}
+        if state.books is not None:
+            self._pass_time(event.taken_ms)
+            observe_all(state, event.prices, event.taken_ms)
         for signal in event.signals:
             state.symbols[signal.symbol].signals[signal.strategy] = signal
         decisions: list[AnyDecision] = []
@@ -168,20 +199,21 @@ class Engine:
                     state.rules.vote,
                     event.open_time_ms,
                 )
-                decisions += self._decide(symbol, outcome)
+                decisions += self._decide(symbol, outcome, fresh)
         return decisions
 
-    def _decide(self, symbol: SymbolState, outcome: Outcome) -> Iterable[AnyDecision]:
+    def _decide(self, symbol: SymbolState, outcome: Outcome, fresh: set[str]) -> Iterable[AnyDecision]:
         """Turn one outcome into an order, or into nothing (rulebook 4)."""
         verdict: Verdict | None = None
         follow: list[AnyDecision] = []
         if outcome.side is Side.BUY and symbol.position is None and symbol.entry is None:
-            verdict = judge_entry(self.state, symbol, self._markets, outcome.votes)
+            verdict = judge_entry(self.state, symbol, self._markets, outcome.votes, fresh)
             if isinstance(verdict, Approved):
                 follow = self._enter(symbol, verdict)
         elif outcome.side is Side.SELL and symbol.position is not None:
+            waiting = symbol.exit
             order, follow = exit_position(self.state, symbol, Reason.SIGNAL, outcome.votes)
-            verdict = Approved(order) if follow else None
+            verdict = Approved(order) if order is not waiting else None
         return [OutcomeDecided(self.state.open_time_ms, symbol.symbol, outcome, verdict), *follow]
 
     def _enter(self, symbol: SymbolState, verdict: Approved) -> list[AnyDecision]:
@@ -207,17 +239,16 @@ class Engine:
     def _book(self, fill: Fill) -> list[AnyDecision]:
         symbol = self.state.symbols[fill.symbol]
         market = self._markets[fill.symbol]
-        notional = market.notional(fill.price, fill.amount)
+        self.state.cash = cash_after(self.state.cash, fill, market)
         if fill.side is Side.BUY:
             votes = symbol.entry.votes if symbol.entry is not None else ()
-            self.state.cash -= notional + fill.fee
             symbol.position = opened(fill, market, self.state.rules.limits, votes)
             symbol.entry = None
             return [FillBooked(fill), PositionOpened(copy(symbol.position))]
         if symbol.position is None:
             raise ValueError(f"fill {fill.id} sells {fill.symbol}, which is not held")
-        self.state.cash += notional - fill.fee
-        trade = closed(symbol.position, fill, market)
+        take_sold(symbol.position, fill, market)
+        trade = closed(symbol.position, market)
         symbol.position = symbol.exit = None
         if fill.reason is Reason.STOP:
             self._start_cooldown(symbol, fill.time_ms)
@@ -238,6 +269,61 @@ class Engine:
         elif symbol.exit is not None and symbol.exit.id == ending.order_id:
             symbol.exit = None
         return [OrderEnded(ending)]
+
+    # Live: time passes, prices move, and the exchange reports (rulebook 5 to 7).
+
+    def _prices_seen(self, event: PricesSeen) -> list[AnyDecision]:
+        state = self.state
+        self._pass_time(event.time_ms)
+        observe_all(state, event.prices, event.time_ms)
+        self._mark()
+        decisions = [*self._test_kill_switch(), *self._test_day()]
+        if not state.rules.on_exchange:
+            for symbol in state.symbols.values():
+                decisions += self._protect_on_paper(symbol)
+        return decisions
+
+    def _protect_on_paper(self, symbol: SymbolState) -> list[AnyDecision]:
+        """Sell what reached its stop or target at a confirmed price."""
+        position, price = symbol.position, mark_price(symbol)
+        if position is None:
+            return []
+        if price <= position.stop:
+            return exit_position(self.state, symbol, Reason.STOP)[1]
+        if 0 < position.target <= price:
+            return exit_position(self.state, symbol, Reason.TAKE_PROFIT)[1]
+        return []
+
+    def _order_reported(self, event: OrderReported) -> list[AnyDecision]:
+        self._pass_time(event.time_ms)
+        return take_report(self.state, event, self._markets[event.symbol])
+
+    def _engine_resumed(self, event: EngineResumed) -> list[AnyDecision]:
+        """What was known before is old: compare the account first, and count every time anew."""
+        self._pass_time(event.time_ms)
+        if self.state.books is not None:
+            self.state.books.unreconciled = "the engine was started: the account is being compared"
+        for symbol in self.state.symbols.values():
+            live = symbol.live
+            if live is not None:
+                live.bare_since_ms = live.under_since_ms = live.stop_again_ms = live.exit_again_ms = 0
+        return []
+
+    def _account_compared(self, event: AccountCompared) -> list[AnyDecision]:
+        self._pass_time(event.time_ms)
+        return take_comparison(self.state, event)
+
+    def _markets_changed(self, event: MarketsChanged) -> list[AnyDecision]:
+        changed = {market.symbol: market for market in event.markets}
+        markets = tuple(changed.get(market.symbol, market) for market in self.state.rules.markets)
+        self.state.rules = replace(self.state.rules, markets=markets)
+        self._markets = {market.symbol: market for market in markets}
+        names = ", ".join(changed)
+        return [Noticed(Level.WARNING, "markets_changed", f"the exchange changed its rules for {names}")]
+
+    def _pass_time(self, time_ms: int) -> None:
+        if self.state.books is not None:
+            self.state.books.now_ms = max(self.state.books.now_ms, time_ms)
 
     # Commands, each done once.
 

@@ -1,6 +1,6 @@
 """Entries: how much to buy, and whether (rulebook 4). The verdict is typed: only Approved is sent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from trading.costs import affordable_lots, bought_at, fee
 from trading.decisions import Approved, Refusal, Refused, Verdict
@@ -21,8 +21,12 @@ def judge_entry(
     symbol: SymbolState,
     markets: Mapping[str, MarketUnits],
     votes: tuple[Vote, ...],
+    fresh: Set[str] = frozenset(),
 ) -> Verdict:
-    """Size a BUY decided at the close of the newest candle and test it against every limit."""
+    """Size a BUY decided at the close of the newest candle and test it against every limit.
+
+    Live, `fresh` are the symbols whose prices are known to be new.
+    """
     rules = state.rules
     market = markets[symbol.symbol]
     price = bought_at(symbol.last_close, rules.costs.slippage_percent)
@@ -31,6 +35,8 @@ def judge_entry(
     refused = (
         _blocked(state)
         or _stale(state, symbol)
+        or _stale_live(state, symbol, fresh)
+        or _unreconciled(state, symbol)
         or _in_cooldown(state, symbol)
         or _over_limit(state, symbol, market, markets, lots)
         or _rate_reached(state, decided_ms)
@@ -59,7 +65,8 @@ def sized(state: EngineState, market: MarketUnits, price: int) -> int:
     lot_cost = market.notional(price, 1)
     share = max(0, state.equity) * state.rules.limits.position_size_percent // (WHOLE * lot_cost)
     free = state.cash - state.reserved()
-    return min(share, affordable_lots(free, lot_cost, state.rules.costs.fee_percent, market.fee_step))
+    lots = min(share, affordable_lots(free, lot_cost, state.rules.costs.fee_percent, market.fee_step))
+    return market.stepped(min(lots, market.most_amount) if market.most_amount else lots)
 
 
 def longest_warmup(state: EngineState) -> int:
@@ -89,6 +96,33 @@ def _stale(state: EngineState, symbol: SymbolState) -> Refused | None:
     closed, needed = symbol.holes.real_since, longest_warmup(state)
     if symbol.holes.recovering(needed):
         return Refused(Refusal.STALE, f"{closed} of {needed} candles have closed since a long hole")
+    return None
+
+
+def _stale_live(state: EngineState, symbol: SymbolState, fresh: Set[str]) -> Refused | None:
+    """Whether candle or price are too old to buy on, by the exchange's clock."""
+    live, books = state.rules.live, state.books
+    if live is None or books is None:
+        return None
+    age_ms = books.now_ms - state.open_time_ms - state.rules.timeframe_ms
+    if age_ms > live.stale_after_ms:
+        return Refused(Refusal.STALE, f"the newest candle closed {age_ms / 1000:.0f} s ago")
+    if symbol.symbol not in fresh:
+        return Refused(Refusal.STALE, "no live price is known")
+    if symbol.live is not None and symbol.live.suspect:
+        return Refused(Refusal.STALE, "the price jumped and is not confirmed yet")
+    return None
+
+
+def _unreconciled(state: EngineState, symbol: SymbolState) -> Refused | None:
+    """Whether it is not known for sure what is held and what is on its way (rulebook 7)."""
+    live, books = symbol.live, state.books
+    if live is None or books is None or not state.rules.on_exchange:
+        return None
+    if live.blocked or books.unreconciled:
+        return Refused(Refusal.UNRECONCILED, live.blocked or books.unreconciled)
+    if live.orders():
+        return Refused(Refusal.UNRECONCILED, "an order of the symbol is still on its way")
     return None
 
 
@@ -133,7 +167,7 @@ def _too_small(state: EngineState, market: MarketUnits, price: int, lots: int) -
     minimum = max(market.min_notional, state.rules.limits.min_order_notional)
     percent = state.rules.limits.stop_loss_percent
     lowest = market.notional(stop_under(price, 1, percent) if percent else price, lots)
-    if lots and lowest >= minimum:
+    if lots >= max(1, market.least_amount) and lowest >= minimum:
         return None
     unit = 10**state.rules.quote_decimals
     return Refused(

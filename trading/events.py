@@ -4,10 +4,13 @@ The set is closed. An event carries all that its handling needs, so that a store
 events, handled again, gives the same decisions.
 """
 
+from decimal import Decimal
+
 from msgspec import Struct
 
 from trading.candles import Candle, Holes
-from trading.orders import Ending, Fill
+from trading.market import MarketUnits
+from trading.orders import Ending, Fill, OrderState
 from trading.rules import Limits, Rules, Seat
 from trading.signals import Signal
 
@@ -41,12 +44,75 @@ class Abstention(Struct, frozen=True, array_like=True):
     why: str
 
 
-class SignalsCollected(Event, frozen=True):
-    """All that the strategies said of one open time before nobody waited any longer."""
+class Price(Struct, frozen=True, array_like=True):
+    """A symbol's best prices in ticks."""
+
+    symbol: str
+    bid: int
+    ask: int
+
+
+class SignalsCollected(Event, frozen=True, omit_defaults=True):
+    """All that the strategies said of one open time before nobody waited any longer.
+
+    Live also when that was, by the exchange's clock, and the prices that were fresh then.
+    """
 
     open_time_ms: int
     signals: tuple[Signal, ...]
     abstentions: tuple[Abstention, ...] = ()
+    taken_ms: int = 0
+    prices: tuple[Price, ...] = ()
+
+
+class PricesSeen(Event, frozen=True):
+    """Live: time has passed, and these prices stand now."""
+
+    time_ms: int
+    prices: tuple[Price, ...] = ()
+
+
+class OrderReported(Event, frozen=True):
+    """Live: all that the exchange says of one order; a report replaces every earlier one of the order.
+
+    `fills` are its fills so far, each booked once; `filled` lots were executed in all.
+    """
+
+    time_ms: int
+    order_id: str
+    symbol: str
+    state: OrderState
+    exchange_id: str = ""
+    filled: int = 0
+    fills: tuple[Fill, ...] = ()
+    why: str = ""
+
+
+class EngineResumed(Event, frozen=True):
+    """Live: the engine was started (again): what the exchange did meanwhile is not known yet."""
+
+    time_ms: int
+
+
+class AccountCompared(Event, frozen=True):
+    """Live: the account at the exchange was compared with the ledger, while nothing of ours was on its way.
+
+    `differences` are what the account holds more (or less) of a currency than ledger and external holdings
+    explain; `manual` says what the owner did by hand since; `problem` is why the books are not in order in
+    any other way, or is empty. `open_orders` is how many orders of ours the exchange has open.
+    """
+
+    time_ms: int
+    differences: dict[str, Decimal] = {}
+    manual: tuple[str, ...] = ()
+    problem: str = ""
+    open_orders: int = 0
+
+
+class MarketsChanged(Event, frozen=True):
+    """Live: the exchange changed its rules for markets of ours; what is counted in stays."""
+
+    markets: tuple[MarketUnits, ...]
 
 
 class VenueReported(Event, frozen=True):
@@ -132,6 +198,11 @@ AnyEvent = (
     | CandlesClosed
     | SignalsCollected
     | VenueReported
+    | PricesSeen
+    | OrderReported
+    | EngineResumed
+    | AccountCompared
+    | MarketsChanged
     | Pause
     | Resume
     | CloseAll

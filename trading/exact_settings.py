@@ -3,11 +3,14 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from trading.market import Market, market_units, quote_decimals, to_units
-from trading.rules import Costs, Limits, Rules, Seat, VoteRules
+from trading.exchange_orders import Filter
+from trading.market import Market, decimal_places, market_units, quote_decimals, to_units
+from trading.rules import Costs, Limits, Live, Rules, Seat, VoteRules
 from trading.settings import RiskSettings, Settings, StrategySettings
 from trading.strategies.base import Strategy
 from trading.symbols import quote_of
+
+LIVE_DECIMALS = 8
 
 
 def millionths(value: Decimal) -> int:
@@ -20,6 +23,7 @@ def rules_of(
     markets: Sequence[Market],
     strategies: Sequence[tuple[StrategySettings, Strategy]],
     timeframe_ms: int,
+    live: Live | None = None,
 ) -> Rules:
     """The rules of one run; `markets` stand in the order in which symbols are sized."""
     capital = settings.engine.initial_capital_quote
@@ -35,6 +39,36 @@ def rules_of(
         vote=VoteRules(millionths(settings.vote.confidence_threshold), millionths(settings.vote.quorum)),
         limits=limits_of(settings.risk, decimals),
         seats=tuple(seat_of(chosen, strategy) for chosen, strategy in strategies),
+        live=live,
+    )
+
+
+def live_of(risk: RiskSettings, timeframe_ms: int, *, on_exchange: bool) -> Live:
+    """What a live run needs besides; prices are stale after 10 s, candles 10 s after the next one is due."""
+    seconds = risk.stale_after_seconds
+    return Live(
+        on_exchange=on_exchange,
+        stale_after_ms=timeframe_ms + 10_000 if seconds is None else int(seconds * 1000),
+        max_price_jump_percent=millionths(risk.max_price_jump_percent),
+        stop_limit_offset_percent=millionths(risk.stop_limit_offset_percent),
+    )
+
+
+def live_market(found: Filter) -> Market:
+    """A live market, counted in steps that stay whole when the exchange changes its own: 10^-8, or finer
+    where the exchange is."""
+    tick, lot = (
+        Decimal(1).scaleb(-max(LIVE_DECIMALS, decimal_places(each))) for each in (found.tick, found.lot)
+    )
+    return Market(
+        found.symbol,
+        tick,
+        lot,
+        found.min_notional,
+        price_step=int(found.tick / tick),
+        amount_step=int(found.lot / lot),
+        least_amount=int(-(-found.min_amount // lot)),
+        most_amount=int(found.most_amount // lot),
     )
 
 

@@ -90,7 +90,7 @@ Answer = Stands | Refused | Absent | Unknown
 
 
 class Filter(Struct, frozen=True):
-    """A market's rules at the exchange: price step, amount step, smallest notional (quote) and amounts (base).
+    """A market's rules at the exchange: price step, amount step, smallest notional (quote), amounts (base).
 
     `trading`: whether orders are taken; `most_amount` 0 is no limit.
     """

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from trading.decisions import AnyDecision, OrderEnded, OrderIntended, OrderReasonRaised
+from trading.decisions import AnyDecision, CancelIntended, OrderEnded, OrderIntended, OrderReasonRaised
+from trading.live_state import LiveSymbol
 from trading.orders import PRECEDENCE, Ending, Order, OrderState, Reason, order_id
 from trading.signals import Side
 from trading.state import EngineState, SymbolState
@@ -18,26 +19,47 @@ def exit_position(
     """Make the symbol's waiting exit, or raise the reason of the one that waits.
 
     The symbol must have a position. Returns the waiting exit and what was decided, which is
-    nothing when an exit of at least this precedence waits already.
+    nothing when an exit of at least this precedence waits already, and at an exchange, where the exit goes
+    out when the outcome of what it cancels is known (`trading.desk`).
     """
     if symbol.position is None:
         raise ValueError(f"{symbol.symbol} has no position to exit")
     waiting = symbol.exit
     if waiting is None:
+        live = symbol.live if state.rules.on_exchange else None
         symbol.exit = Order(
-            id=order_id(state.open_time_ms, symbol.symbol, "exit"),
+            id=order_id(state.open_time_ms, symbol.symbol, "exit", _number(live)),
             symbol=symbol.symbol,
             side=Side.SELL,
             amount=symbol.position.amount,
             reason=reason,
             decided_ms=state.open_time_ms + state.rules.timeframe_ms,
             votes=votes,
+            held_back=live is not None,
         )
-        return symbol.exit, [OrderIntended(symbol.exit)]
+        return symbol.exit, [] if live else [OrderIntended(symbol.exit)]
     if PRECEDENCE[reason] < PRECEDENCE[waiting.reason]:
         symbol.exit = replace(waiting, reason=reason)
-        return symbol.exit, [OrderReasonRaised(symbol.exit)]
+        return symbol.exit, [] if waiting.held_back else [OrderReasonRaised(symbol.exit)]
     return waiting, []
+
+
+def _number(live: LiveSymbol | None) -> int:
+    """The number of the next order of a symbol at an exchange."""
+    if live is None:
+        return 1
+    live.attempts += 1
+    return live.attempts
+
+
+def _cancel_entry(state: EngineState, symbol: SymbolState, entry: Order, reason: Reason) -> list[AnyDecision]:
+    if not state.rules.on_exchange:
+        symbol.entry = None
+        return [OrderEnded(Ending(entry.id, symbol.symbol, OrderState.CANCELLED, reason))]
+    if entry.cancelling:
+        return []
+    symbol.entry = replace(entry, cancelling=reason.value)
+    return [CancelIntended(entry.id, symbol.symbol, reason.value)]
 
 
 def flatten(state: EngineState, reason: Reason) -> list[AnyDecision]:
@@ -51,9 +73,7 @@ def flatten_symbol(state: EngineState, symbol: SymbolState, reason: Reason) -> l
     """Cancel the symbol's waiting entry and sell its position."""
     decisions: list[AnyDecision] = []
     if symbol.entry is not None:
-        ending = Ending(symbol.entry.id, symbol.symbol, OrderState.CANCELLED, reason)
-        symbol.entry = None
-        decisions.append(OrderEnded(ending))
+        decisions += _cancel_entry(state, symbol, symbol.entry, reason)
     if symbol.position is not None:
         decisions += exit_position(state, symbol, reason)[1]
     return decisions

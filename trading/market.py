@@ -17,12 +17,21 @@ LARGEST_QUOTE_UNIT = Decimal("0.00000001")
 
 
 class Market(Struct, frozen=True):
-    """One symbol's rules: price step, amount step, and the smallest notional in quote."""
+    """One symbol's rules: price step, amount step, and the smallest notional in quote.
+
+    On a live market, whose steps may change while it runs, `tick` and `lot` are finer: what is counted in.
+    Then orders go in steps of `price_step` ticks and `amount_step` lots. `least_amount` and `most_amount`
+    are the smallest and largest order in lots; 0 is no limit.
+    """
 
     symbol: str
     tick: Decimal
     lot: Decimal = DEFAULT_LOT
     min_notional: Decimal = DEFAULT_MIN_NOTIONAL
+    price_step: int = 1
+    amount_step: int = 1
+    least_amount: int = 0
+    most_amount: int = 0
 
 
 class MarketUnits(Struct, frozen=True):
@@ -38,6 +47,10 @@ class MarketUnits(Struct, frozen=True):
     tick_lot: int
     fee_step: int
     min_notional: int
+    price_step: int = 1
+    amount_step: int = 1
+    least_amount: int = 0
+    most_amount: int = 0
 
     def notional(self, price_ticks: int, amount_lots: int) -> int:
         """Price x amount in quote units, exact."""
@@ -50,6 +63,18 @@ class MarketUnits(Struct, frozen=True):
     def amount(self, amount_lots: int) -> Decimal:
         """An amount in base."""
         return self.lot * amount_lots
+
+    def stepped(self, amount_lots: int) -> int:
+        """The largest amount that an order can have within this one, in lots."""
+        return amount_lots - amount_lots % self.amount_step
+
+    def sellable(self, amount_lots: int, price_ticks: int) -> int:
+        """How much of this amount the exchange would take as one sell order at this price; 0 when it is too
+        little, or worth too little."""
+        amount = self.stepped(min(amount_lots, self.most_amount) if self.most_amount else amount_lots)
+        if amount < self.least_amount or self.notional(price_ticks, amount) < self.min_notional:
+            return 0
+        return amount
 
 
 def decimal_places(value: Decimal) -> int:
@@ -81,11 +106,16 @@ def to_units(value: Decimal, decimals: int) -> int:
 def market_units(market: Market, decimals: int) -> MarketUnits:
     """A market in an account's integers."""
     tick_lot = market.tick * market.lot
+    step_worth = tick_lot * market.price_step * market.amount_step
     return MarketUnits(
         symbol=market.symbol,
         tick=market.tick,
         lot=market.lot,
         tick_lot=to_units(tick_lot, decimals),
-        fee_step=to_units(min(tick_lot, LARGEST_QUOTE_UNIT), decimals),
+        fee_step=to_units(min(step_worth, LARGEST_QUOTE_UNIT), decimals),
         min_notional=to_units(market.min_notional, decimals),
+        price_step=market.price_step,
+        amount_step=market.amount_step,
+        least_amount=market.least_amount,
+        most_amount=market.most_amount,
     )

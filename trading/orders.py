@@ -51,11 +51,15 @@ PRECEDENCE = {
 }
 
 
-class Order(Struct, frozen=True):
+class Order(Struct, frozen=True, omit_defaults=True):
     """The intention to trade, stored before it is sent.
 
     `id` is derived from the decision; `decided_ms` is the close at which it was taken; an entry
     carries its sizing price in ticks, the quote units it keeps reserved, and the votes behind it.
+
+    On an exchange: `trigger` and `limit` are a stop's prices in ticks, `filled` how much was executed so far,
+    `exchange_id` the exchange's own name for it. `held_back`: an exit that waits for the outcome of what it
+    cancelled; its amount is decided when it goes out. `cancelling` says why it is being cancelled.
     """
 
     id: str
@@ -67,10 +71,23 @@ class Order(Struct, frozen=True):
     sizing_price: int = 0
     reserved: int = 0
     votes: tuple[Vote, ...] = ()
+    kind: OrderKind = OrderKind.MARKET
+    trigger: int = 0
+    limit: int = 0
+    state: OrderState = OrderState.WAITING
+    filled: int = 0
+    exchange_id: str = ""
+    held_back: bool = False
+    cancelling: str = ""
 
 
-class Fill(Struct, frozen=True):
-    """An execution: price in ticks, amount in lots, fee in quote units, at a candle's open time."""
+class Fill(Struct, frozen=True, omit_defaults=True):
+    """An execution: price in ticks, amount in lots, fee in quote units, at a candle's open time (live: at
+    the exchange's time).
+
+    `fee_base` is the part of the fee that was taken in base, in lots; `fee` counts its worth too.
+    `fee_currency` and `fee_paid` keep what the exchange charged, in words; empty for a simulated fill.
+    """
 
     id: str
     order_id: str
@@ -81,6 +98,9 @@ class Fill(Struct, frozen=True):
     fee: int
     time_ms: int
     reason: Reason
+    fee_base: int = 0
+    fee_currency: str = ""
+    fee_paid: str = ""
 
 
 class Ending(Struct, frozen=True):
@@ -92,6 +112,8 @@ class Ending(Struct, frozen=True):
     why: str
 
 
-def order_id(open_time_ms: int, symbol: str, what: str) -> str:
-    """The id of the order that a decision at this candle makes: `1502942400-BTC-USDT-entry`."""
-    return f"{open_time_ms // 1000}-{symbol.replace('/', '-')}-{what}"
+def order_id(open_time_ms: int, symbol: str, what: str, attempt: int = 1) -> str:
+    """The id of the order that a decision at this candle makes: `1502942400-BTC-USDT-entry`, and
+    `1502942400-BTC-USDT-exit-2` for what is tried again."""
+    number = f"-{attempt}" if attempt > 1 else ""
+    return f"{open_time_ms // 1000}-{symbol.replace('/', '-')}-{what}{number}"

@@ -54,6 +54,19 @@ class Seat(Struct, frozen=True):
     valid_candles: int = 1
 
 
+class Live(Struct, frozen=True):
+    """What only a live run needs: percentages in millionths, times in ms.
+
+    `on_exchange`: orders go to an exchange; else they are filled on paper at its prices. `stale_after_ms`:
+    how long after its close the newest candle, and after its time a price, is too old to buy on.
+    """
+
+    on_exchange: bool
+    stale_after_ms: int
+    max_price_jump_percent: int
+    stop_limit_offset_percent: int
+
+
 class Rules(Struct, frozen=True):
     """All that the engine needs to know about a run before its first event.
 
@@ -70,3 +83,9 @@ class Rules(Struct, frozen=True):
     vote: VoteRules
     limits: Limits
     seats: tuple[Seat, ...]
+    live: Live | None = None
+
+    @property
+    def on_exchange(self) -> bool:
+        """Whether orders go to an exchange."""
+        return self.live is not None and self.live.on_exchange

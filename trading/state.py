@@ -6,6 +6,7 @@ from msgspec import Struct, field
 
 from trading.candles import Holes
 from trading.ledger import Position
+from trading.live_state import Books, LiveSymbol
 from trading.orders import Order
 from trading.rules import Rules
 from trading.signals import Signal
@@ -29,6 +30,7 @@ class SymbolState(Struct):
     exit: Order | None = None
     cooldown_until_ms: int = 0
     signals: dict[str, Signal] = {}
+    live: LiveSymbol | None = None
 
 
 class EngineState(Struct):
@@ -38,7 +40,7 @@ class EngineState(Struct):
     the events that were handled; `voted_ms` is the open time of the
     last vote; `killed` says why, or is empty; `entries_ms` are the times of the
     entries of the last minute; `warned` the limits already warned about; `requests` the newest
-    commands that were done, by their request id.
+    commands that were done, by their request id. Only a live run has `live` and `books`.
     """
 
     rules: Rules
@@ -60,6 +62,7 @@ class EngineState(Struct):
     entries_ms: list[int] = []
     warned: set[str] = set()
     requests: dict[str, str] = {}
+    books: Books | None = None
 
     def positions(self) -> Iterator[Position]:
         """The open positions, in the order of the settings."""
@@ -74,7 +77,10 @@ class EngineState(Struct):
     def flat(self) -> bool:
         """Whether nothing is held and nothing waits."""
         return all(
-            each.position is None and each.entry is None and each.exit is None
+            each.position is None
+            and each.entry is None
+            and each.exit is None
+            and (each.live is None or not each.live.orders())
             for each in self.symbols.values()
         )
 
@@ -90,9 +96,14 @@ def first_state(rules: Rules, anchor_ms: int, first_open_ms: int, holes: dict[st
         day_base=rules.initial_capital,
         equity=rules.initial_capital,
         symbols={
-            market.symbol: SymbolState(market.symbol, holes=holes.get(market.symbol, Holes()))
+            market.symbol: SymbolState(
+                market.symbol,
+                holes=holes.get(market.symbol, Holes()),
+                live=LiveSymbol() if rules.live else None,
+            )
             for market in rules.markets
         },
         anchor_ms=anchor_ms,
         day_end_ms=midnight_after(first_open_ms),
+        books=Books() if rules.live else None,
     )

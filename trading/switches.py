@@ -28,7 +28,7 @@ def throw_kill_switch(state: EngineState, why: str) -> list[AnyDecision]:
     state.killed = why
     notice = Noticed(Level.ALARM, "kill_switch", f"the kill switch is thrown: {why}")
     sold = flatten(state, Reason.KILL_SWITCH)
-    state.verified_flat = state.flat()
+    state.verified_flat = state.flat() and not state.rules.on_exchange
     return [notice, *sold]
 
 
