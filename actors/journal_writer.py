@@ -5,12 +5,13 @@ from collections.abc import Callable
 
 from actors.ports import ActorLost, StorePort
 from actors.run_ahead import LOST_PAUSE_SECONDS
-from trading.errors import OperationError
+from trading.errors import OperationError, TakenOver
 from trading.journal import Entry
 
 FULL_GROUP = 400
 MOST_HELD = 2_000
 IDLE_SECONDS = 0.02
+PATIENCE_SECONDS = 0.5
 SNAPSHOT_EVERY = 2_000
 
 
@@ -18,10 +19,16 @@ class JournalWriter:
     """Holds entries until they are stored; `flush` returns when all so far are.
 
     `state` gives the engine's present state as bytes. At most `MOST_HELD` entries wait: then `room`
-    waits. When storing fails for good, `flush` and `room` raise what the store raised.
+    waits. When storing fails for good, `flush` and `room` raise what the store raised. One that is `patient`
+    waits for a database that is locked, full or away, and tells `delayed` why; nothing is sent meanwhile,
+    for what is to be sent waits for its commit.
     """
 
-    def __init__(self, store: StorePort, state: Callable[[], bytes], stored: int) -> None:
+    def __init__(
+        self, store: StorePort, state: Callable[[], bytes], stored: int, patient: bool = False
+    ) -> None:
+        self._patient = patient
+        self.delayed = ""
         self._store = store
         self._state = state
         self._held: list[Entry] = []
@@ -101,6 +108,14 @@ class JournalWriter:
                 break
             except ActorLost:
                 await asyncio.sleep(LOST_PAUSE_SECONDS)
+            except TakenOver:
+                raise
+            except OperationError as error:
+                if not self._patient:
+                    raise
+                self.delayed = str(error)
+                await asyncio.sleep(PATIENCE_SECONDS)
+        self.delayed = ""
         if stored < last:
             raise OperationError(f"the store kept entries up to {stored}, but was given up to {last}")
         async with self._changed:

@@ -41,6 +41,7 @@ from trading.ledger import Trade
 from trading.open_time import moments_of, reported, venue_orders
 from trading.rules import Rules
 from trading.signals import Signal
+from trading.state import EngineState
 from trading.timeframe import iso
 
 BATCH = 250
@@ -193,10 +194,7 @@ class Risk:
     async def _run(self) -> None:
         try:
             engine = await self._recover()
-            if engine.state.voted_ms < engine.state.open_time_ms:
-                await self._vote(engine)
-            while await self._next_open_time(engine):
-                pass
+            await self._run_candles(engine)
             await self._finish(engine)
         except asyncio.CancelledError:
             raise
@@ -206,13 +204,23 @@ class Risk:
             if not isinstance(error, AutotraderError):
                 raise
 
+    async def _run_candles(self, engine: Engine) -> None:
+        """Go on from where the engine stands, to the last candle."""
+        if engine.state.voted_ms < engine.state.open_time_ms:
+            await self._vote(engine)
+        while await self._next_open_time(engine):
+            pass
+
+    def _make_writer(self, state: EngineState) -> JournalWriter:
+        return JournalWriter(self._store, lambda: snapshot(state), state.sequence)
+
     async def _recover(self) -> Engine:
         """The engine as storage knows it, under the rules of the present settings."""
         recovered = await self._ask(self._store.recover)
         known = restore(recovered.snapshot) if recovered.snapshot else None
         engine = replay(known, recovered.entries)
         state = engine.state
-        self._writer = JournalWriter(self._store, lambda: snapshot(state), state.sequence)
+        self._writer = self._make_writer(state)
         fresh = self._rules_after is None or state.sequence <= self._rules_after
         if fresh and self._rules is not None and self._rules != state.rules:
             change = ChangeRules(

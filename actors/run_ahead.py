@@ -60,6 +60,11 @@ class RunAhead(Generic[Item]):
         self._ask_early()
         return self._held.popleft()
 
+    @property
+    def more(self) -> bool:
+        """Whether another item is here already."""
+        return bool(self._held)
+
     def close(self) -> None:
         """Stop asking; whoever waits for the next item gets none."""
         self._ended = True

@@ -8,14 +8,14 @@ def fee(notional: int, fee_percent: int, fee_step: int) -> int:
     return -(-notional * fee_percent // (WHOLE * fee_step)) * fee_step
 
 
-def bought_at(price_ticks: int, slippage_percent: int) -> int:
-    """What a market buy pays, in ticks: the price plus slippage, rounded up."""
-    return -(-price_ticks * (WHOLE + slippage_percent) // WHOLE)
+def bought_at(price_ticks: int, slippage_percent: int, step: int = 1) -> int:
+    """What a market buy pays, in ticks: the price plus slippage, rounded up to the market's step."""
+    return -(-price_ticks * (WHOLE + slippage_percent) // (WHOLE * step)) * step
 
 
-def sold_at(price_ticks: int, slippage_percent: int) -> int:
-    """What a market sell gets, in ticks: the price less slippage, rounded down."""
-    return price_ticks * (WHOLE - slippage_percent) // WHOLE
+def sold_at(price_ticks: int, slippage_percent: int, step: int = 1) -> int:
+    """What a market sell gets, in ticks: the price less slippage, rounded down to the market's step."""
+    return price_ticks * (WHOLE - slippage_percent) // (WHOLE * step) * step
 
 
 def affordable_lots(cash: int, lot_cost: int, fee_percent: int, fee_step: int) -> int:

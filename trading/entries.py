@@ -29,7 +29,7 @@ def judge_entry(
     """
     rules = state.rules
     market = markets[symbol.symbol]
-    price = bought_at(symbol.last_close, rules.costs.slippage_percent)
+    price = bought_at(symbol.last_close, rules.costs.slippage_percent, market.price_step)
     lots = sized(state, market, price)
     decided_ms = state.open_time_ms + rules.timeframe_ms
     refused = (

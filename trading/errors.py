@@ -7,6 +7,7 @@
     │   ├── StrategyError    a strategy that cannot be found, made or trusted
     │   └── StorageError     a database that does not fit the code or the settings
     └── OperationError       the input was right, the world was not: exit code 1
+        └── TakenOver        another engine writes to the database now: nothing may be tried again
 
 Anything else that is raised is a bug and is shown as one.
 """
@@ -41,6 +42,10 @@ class StorageError(InputError):
 
 class OperationError(AutotraderError):
     """Something outside failed: a process, a disk, a lock."""
+
+
+class TakenOver(OperationError):
+    """Another engine has taken over the database of this one."""
 
 
 def suggestion(name: str, allowed: Iterable[str]) -> str:

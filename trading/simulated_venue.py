@@ -106,16 +106,16 @@ class _OpenTime:
         return working.position if working.exit is None else None
 
     def _sell_at_open(self, order: Order, position: Position, market: MarketUnits, moment: Moment) -> None:
-        price = sold_at(moment.candle.open, self.rules.costs.slippage_percent)
+        price = sold_at(moment.candle.open, self.rules.costs.slippage_percent, market.price_step)
         self._sell(order.id, order.reason, position, market, price, moment.time_ms)
 
     def _buy_at_open(self, order: Order, market: MarketUnits, moment: Moment) -> Position | None:
         """Buy what was ordered, or as much of it as the cash pays for."""
         costs = self.rules.costs
-        price = bought_at(moment.candle.open, costs.slippage_percent)
+        price = bought_at(moment.candle.open, costs.slippage_percent, market.price_step)
         lot_cost = market.notional(price, 1)
         affordable = affordable_lots(self.cash, lot_cost, costs.fee_percent, market.fee_step)
-        lots = min(order.amount, affordable)
+        lots = min(order.amount, market.stepped(affordable))
         minimum = max(market.min_notional, self.rules.limits.min_order_notional)
         if lots == 0 or (lots < order.amount and lots * lot_cost < minimum):
             self.endings.append(Ending(order.id, order.symbol, OrderState.REFUSED, "insufficient_cash"))
@@ -133,7 +133,7 @@ class _OpenTime:
             candle = moment.candle
             if candle.low <= position.stop:
                 touched = min(candle.open, position.stop)
-                price = sold_at(touched, self.rules.costs.slippage_percent)
+                price = sold_at(touched, self.rules.costs.slippage_percent, market.price_step)
                 reason = Reason.STOP
             elif 0 < position.target <= candle.high:
                 price = max(candle.open, position.target)

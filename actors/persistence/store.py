@@ -31,7 +31,7 @@ from actors.persistence.stored_journal import (
 )
 from actors.persistence.version import create_tables, is_current
 from trading import engine as trading_engine
-from trading.errors import OperationError
+from trading.errors import TakenOver
 from trading.events import RunStarted
 from trading.journal import Entry
 from trading.state import EngineState
@@ -211,7 +211,7 @@ class Store:
         with operation_errors(), self._engine.begin() as connection:
             mine = update(tables.writer).where(tables.writer.c.epoch == self._epoch)
             if connection.execute(mine.values(epoch=self._epoch)).rowcount != 1:
-                raise OperationError("another engine has taken over this database: this one stops")
+                raise TakenOver("another engine has taken over this database: this one stops")
             yield connection
 
 
