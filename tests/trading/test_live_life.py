@@ -101,9 +101,10 @@ def test_a_stop_that_is_always_refused_ends_the_position() -> None:
 def test_the_kill_switch_ends_verified_by_the_exchange_and_is_reset() -> None:
     world = bought()
     world.kill()
-    assert not world.engine.state.verified_flat
+    verified = [world.engine.state.verified_flat]
     world.pass_time(3_000)
-    assert world.engine.state.verified_flat
+    verified.append(world.engine.state.verified_flat)
+    assert verified == [False, True]
     world.check()
     world.handle(ResetKill(request_id="r", by="test", time_ms=world.now_ms, why="test"))
     assert world.engine.state.killed == ""
