@@ -127,7 +127,6 @@ class LiveDesk:
             self._clock.now_ms(),
             state=report.state,
             exchange_id=report.exchange_id,
-            filled=report.filled,
             executions=report.executions,
             why=report.why,
         )

@@ -131,7 +131,7 @@ class Engine:
         if held:
             for position in state.positions():
                 symbol = state.symbols[position.symbol]
-                raise_stop(position, symbol.last_close, state.rules.limits.trailing_stop_percent)
+                raise_stop(position, mark_price(symbol), state.rules.limits.trailing_stop_percent)
         return decisions
 
     def _test_kill_switch(self) -> list[AnyDecision]:

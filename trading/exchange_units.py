@@ -44,15 +44,13 @@ def report_event(
     *,
     state: OrderState,
     exchange_id: str,
-    filled: Decimal,
     executions: Iterable[Execution],
     why: str,
 ) -> OrderReported:
-    """What the exchange says of one order, in the engine's units."""
+    """What the exchange says of one order, in the engine's units; filled is what its executions add up to."""
     fills = tuple(fill_of(each, order, market, engine_state) for each in executions)
-    return OrderReported(
-        time_ms, order.id, order.symbol, state, exchange_id, int(filled / market.lot), fills, why
-    )
+    filled = sum(each.amount for each in fills)
+    return OrderReported(time_ms, order.id, order.symbol, state, exchange_id, filled, fills, why)
 
 
 def fill_of(execution: Execution, order: Order, market: MarketUnits, state: EngineState) -> Fill:

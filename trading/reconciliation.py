@@ -88,7 +88,7 @@ def worth_telling(state: EngineState, event: AccountCompared) -> bool:
     books = state.books
     if books is None:
         return False
-    verifies = bool(state.killed) and not state.verified_flat and state.flat()
+    verifies = not state.verified_flat and _flat_at_exchange(state, event)
     unsettled = books.unreconciled != event.problem or books.external is None or bool(books.pending)
     return bool(event.differences) or unsettled or verifies
 
@@ -98,33 +98,36 @@ def take_comparison(state: EngineState, event: AccountCompared) -> Found:
     books = state.books
     if books is None:
         raise ValueError("an account was compared in a run that is not live")
-    if event.problem:
-        changed = books.unreconciled != event.problem
-        books.unreconciled, books.pending = event.problem, {}
-        return [Noticed(Level.ALARM, "unreconciled", event.problem)] if changed else []
-    found: Found = []
-    if books.external is None:
-        found += _begin(state, books, event)
-    elif event.differences and event.differences != books.pending:
-        books.pending = dict(event.differences)
-        books.unreconciled = "the account differs from the ledger; it is looked at once more"
-        return []
-    else:
-        for currency, difference in event.differences.items():
-            found += _book_external(state, books, currency, difference, event)
-        books.pending, books.unreconciled = {}, ""
-    if (
-        state.killed
-        and not state.verified_flat
-        and state.flat()
-        and not event.open_orders
-        and not books.pending
-    ):
+    found = _take_differences(state, books, event)
+    if _flat_at_exchange(state, event) and not state.verified_flat:
         state.verified_flat = True
         found.append(
             Noticed(Level.ALARM, "kill_switch", "verified flat: the exchange holds nothing of ours any more")
         )
     return found
+
+
+def _take_differences(state: EngineState, books: Books, event: AccountCompared) -> Found:
+    if event.problem:
+        changed = books.unreconciled != event.problem
+        books.unreconciled, books.pending = event.problem, {}
+        return [Noticed(Level.ALARM, "unreconciled", event.problem)] if changed else []
+    if books.external is None:
+        return _begin(state, books, event)
+    if event.differences and event.differences != books.pending:
+        books.pending = dict(event.differences)
+        books.unreconciled = "the account differs from the ledger; it is looked at once more"
+        return []
+    found: Found = []
+    for currency, difference in event.differences.items():
+        found += _book_external(state, books, currency, difference, event)
+    books.pending, books.unreconciled = {}, ""
+    return found
+
+
+def _flat_at_exchange(state: EngineState, event: AccountCompared) -> bool:
+    """Whether the switch is thrown, and the venue, asked, holds nothing of ours (rulebook 6)."""
+    return bool(state.killed) and state.flat() and not event.open_orders and not event.differences
 
 
 def _begin(state: EngineState, books: Books, event: AccountCompared) -> Found:

@@ -246,7 +246,6 @@ class World:
                 self.now_ms,
                 state=told,
                 exchange_id=sent.exchange_id if known and told is not OrderState.REFUSED else "",
-                filled=sent.filled if known else Decimal(0),
                 executions=sent.executions if known else (),
                 why=sent.why,
             )
