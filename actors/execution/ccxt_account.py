@@ -128,7 +128,7 @@ class CcxtAccount:
         """How an order stands."""
         for where in markets.lookups(self._client):
             named = {"clientOrderId": client_id, **where}
-            told = await self._line.ask(partial(self._client.fetch_order, None, symbol, named))
+            told = await self._line.ask(partial(self._client.fetch_order, None, symbol, named), quick=True)
             if not isinstance(told, Trouble) or not told.absent:
                 return self._stands(told, symbol, client_id)
         return Absent()

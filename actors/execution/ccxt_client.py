@@ -19,6 +19,10 @@ from trading.errors import AutotraderError
 Got = TypeVar("Got")
 MINUTE_MS = 60_000
 POLLS_AT_ONCE = 4
+# An order is signed within this time, or does not leave: `trading.order_tracking` relies on it.
+SIGN_WITHIN_MS = 500
+# What an order waits for is answered soon, or asked for anew.
+QUICK_MS = 3_000
 _reply: ContextVar[Reply | None] = ContextVar("reply", default=None)
 
 
@@ -56,19 +60,22 @@ class Line:
         urgent: bool = False,
         order: bool = False,
         rows: bool = False,
+        quick: bool = False,
     ) -> Got | Trouble:
         """What a request gives, or what is certain when it gives nothing.
 
-        An `urgent` request (an `order`, a cancel) passes the polls. `rows`: a list is asked for; ccxt takes
-        anything else for an empty one. Never raises what comes from ccxt.
+        An `urgent` request (an `order`, a cancel) passes the polls; it and a `quick` one wait 3 s at most.
+        `rows`: a list is asked for; ccxt takes anything else for an empty one. Never raises what comes from
+        ccxt.
         """
         wait_ms = self.budget.wait_ms(monotonic_ms(), urgent, order)
         if wait_ms:
             return _held_back(wait_ms)
-        reply = Reply()
+        reply = Reply(leave_by_ms=monotonic_ms() + SIGN_WITHIN_MS if order else None)
+        timeout_ms = min(self._timeout_ms, QUICK_MS) if urgent or quick else self._timeout_ms
         token = _reply.set(reply)
         try:
-            async with asyncio.timeout(self._timeout_ms / 1000):
+            async with asyncio.timeout(timeout_ms / 1000):
                 async with nullcontext() if urgent else self._polls:
                     told = await request()
             odd = rows and self._bare_lists and not reply.body.lstrip().startswith("[")
@@ -124,6 +131,8 @@ class Line:
         if self.budget.silent_ms(monotonic_ms()):
             raise HeldBack
         reply = _reply.get()
+        if reply is not None and reply.leave_by_ms is not None and monotonic_ms() > reply.leave_by_ms:
+            raise HeldBack
         if reply is not None:
             reply.requests += 1
             reply.status, reply.accepted = 0, False

@@ -45,10 +45,12 @@ _NAMED = re.compile(
 class Reply(Struct):
     """What was heard while one request was made.
 
-    `requests`: how many left; `status` 0: no whole answer came; `accepted`: ccxt saw no error in the answer,
-    so that what is raised afterwards only means that the answer cannot be read.
+    `leave_by_ms`: after that the request must not leave any more; `requests`: how many left; `status` 0: no
+    whole answer came; `accepted`: ccxt saw no error in the answer, so that what is raised afterwards only
+    means that the answer cannot be read.
     """
 
+    leave_by_ms: int | None = None
     requests: int = 0
     status: int = 0
     accepted: bool = False
