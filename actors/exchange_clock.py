@@ -3,6 +3,8 @@
 import time
 from collections.abc import Callable
 
+LATE_MS = 15_000
+
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
@@ -23,8 +25,9 @@ class ExchangeClock:
         self._told = False
 
     def observe(self, exchange_ms: int) -> None:
-        """The exchange says that it is at least this late."""
-        if not self._told or exchange_ms > self.now_ms():
+        """The exchange says that it is at least this late; what is a little old came late, no more."""
+        behind_ms = self.now_ms() - exchange_ms
+        if not self._told or behind_ms < 0 or behind_ms > LATE_MS:
             self._told = True
             self._base_ms, self._base_at = exchange_ms, self._steady()
 

@@ -157,13 +157,18 @@ class LiveRisk(Risk):
             if self._exchange is None and not self._was_watched(closed):
                 await self._execute(engine, closed)
             self._handle(engine, closed)
-        newest = not self._candles.more and self._clock.now_ms() - close_ms < engine.state.rules.timeframe_ms
-        if newest:
+        if self._is_newest(engine, close_ms):
             self._deadline_at = time.monotonic() + self._deadline_seconds
             await self._vote(engine)
             self._latency.add(time.monotonic() - taken_at)
         self._count += 1
         return True
+
+    def _is_newest(self, engine: Engine, close_ms: int) -> bool:
+        """Whether no later candle is here, and this one is not so old that there must be one."""
+        live = engine.state.rules.live
+        assert live is not None and self._candles is not None
+        return not self._candles.more and self._clock.now_ms() - close_ms <= live.stale_after_ms
 
     def _was_watched(self, closed: CandlesClosed) -> bool:
         """Whether prices were there all through a candle: then stops have had their say."""

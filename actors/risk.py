@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from actors.journal_writer import JournalWriter
 from actors.latency import Latency
@@ -222,12 +223,16 @@ class Risk:
         state = engine.state
         self._writer = self._make_writer(state)
         fresh = self._rules_after is None or state.sequence <= self._rules_after
-        if fresh and self._rules is not None and self._rules != state.rules:
+        rules = self._rules
+        if rules is not None and rules.live is not None:
+            # What the exchange changed since the run began is newer than what the run began with.
+            rules = replace(rules, markets=state.rules.markets)
+        if fresh and rules is not None and rules != state.rules:
             change = ChangeRules(
                 request_id=f"settings-{state.sequence}",
                 by="settings",
                 time_ms=state.open_time_ms,
-                rules=self._rules,
+                rules=rules,
             )
             self._handle(engine, change)
             await self._writer.flush()

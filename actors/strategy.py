@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trading.strategies.base import Strategy
 
 WARM_UP_BATCH = 2_000
+EXCHANGE_KEYS = ("AUTOTRADER__EXCHANGE__API_KEY", "AUTOTRADER__EXCHANGE__API_SECRET")
 
 
 class Voter:
@@ -42,6 +43,9 @@ class Voter:
     ) -> None:
         from trading.strategies.registry import make
 
+        # A strategy is somebody's code, and needs no keys.
+        for name in EXCHANGE_KEYS:
+            os.environ.pop(name, None)
         self._spec = spec
         self._strategy: Strategy = make(spec.type, dict(spec.params), spec.path)
         self._markets = tuple(markets)

@@ -15,16 +15,18 @@ from msgspec.structs import replace
 from trading.exchange_orders import Absent, Answer, Execution, Placement, Refused, Standing, Stands, Unknown
 from trading.orders import FINAL, OrderKind, OrderState
 
-RECV_WINDOW_MS = 5_000
+RECV_WINDOW_MS = 2_000
+# An order is signed, with the time that the exchange's window begins at, within this time of being sent.
+SIGN_WITHIN_MS = 500
 WINDOW_MARGIN_MS = 1_000
 ABSENT_AGAIN_MS = 500
-STANDING = (OrderState.OPEN, OrderState.PARTLY_FILLED)
 FIRST_PAUSE_MS = 200
 LONGEST_PAUSE_MS = 2_000
 POLL_MARKET_MS = 300
 POLL_PARTLY_FILLED_MS = 500
 POLL_RESTING_MS = 2_000
 
+STANDING = (OrderState.OPEN, OrderState.PARTLY_FILLED)
 NEVER_ARRIVED = "it never reached the exchange"
 FILLS_MISSING = "its fills are not all told yet"
 NEVER_SENT = "it was cancelled before it was sent"
@@ -70,9 +72,7 @@ class Track(Struct, frozen=True):
         """The state as others may rely on it: final only when every fill is told."""
         if self.mismatch:
             return OrderState.UNKNOWN
-        if self.state not in FINAL or self.complete:
-            return self.state
-        return OrderState.PARTLY_FILLED if self.filled else OrderState.OPEN
+        return OrderState.PARTLY_FILLED if self.state in FINAL and not self.complete else self.state
 
     @property
     def ended(self) -> bool:
@@ -140,10 +140,10 @@ def next_step(track: Track, now_ms: int) -> Step:
         return Wait(track.due_ms)
     if track.fresh:
         return Send()
-    if track.exchange_id and (track.executions_next or track.state in FINAL):
-        return AskExecutions()
     if track.cancel and not track.cancel_tried and track.state in STANDING:
         return Cancel()
+    if track.executions_next or track.state in FINAL:
+        return AskExecutions()
     return Ask(now_ms)
 
 
@@ -152,13 +152,20 @@ def sending(track: Track, now_ms: int) -> Track:
     return replace(track, fresh=False, state=OrderState.UNKNOWN, left_by_ms=now_ms)
 
 
+def _left(track: Track, now_ms: int) -> Track:
+    """The answer to a send is here: the order was signed before, and soon after it was sent."""
+    if track.fresh:
+        return sending(track, now_ms)
+    return replace(track, left_by_ms=min(now_ms, track.left_by_ms + SIGN_WITHIN_MS))
+
+
 def taken(track: Track, step: Step, told: Told, now_ms: int) -> Track:
     """The track after the answer to a step, which came now.
 
     A refusal ends an order only as the answer to `Send`: elsewhere it tells nothing about the order.
     """
     if isinstance(step, Send):
-        track = sending(track, now_ms)
+        track = _left(track, now_ms)
     track = replace(track, executions_next=False, cancel_tried=track.cancel_tried or isinstance(step, Cancel))
     match told:
         case Stands(standing):
@@ -206,7 +213,7 @@ def _stands(track: Track, standing: Standing, now_ms: int) -> Track:
     if standing.filled < track.filled:
         return _shrunk(track, standing, now_ms)
     unfilled = standing.state is OrderState.FILLED and not standing.filled
-    if unfilled or standing.state in (OrderState.WAITING, OrderState.UNKNOWN):
+    if unfilled or not standing.exchange_id or standing.state in (OrderState.WAITING, OrderState.UNKNOWN):
         return _again(track, now_ms, "the exchange does not say how the order stands")
     track = replace(track, state=standing.state, filled=standing.filled, shrunk_ms=None, why="")
     return _scheduled(_with_executions(track, standing.executions), now_ms)
@@ -238,11 +245,16 @@ def _shrunk(track: Track, standing: Standing, now_ms: int) -> Track:
 
 
 def _executed(track: Track, executions: tuple[Execution, ...], now_ms: int) -> Track:
+    known = track.executions
     track = _with_executions(track, executions)
     if track.state not in FINAL and track.filled:
         whole = track.filled == track.placement.amount
         track = replace(track, state=OrderState.FILLED if whole else OrderState.PARTLY_FILLED)
-    return track if track.ended else _again(track, now_ms, track.why or FILLS_MISSING)
+    if track.ended:
+        return replace(track, why="")
+    if track.complete and track.executions != known:
+        return _polled(track, now_ms)
+    return _again(track, now_ms, track.why or FILLS_MISSING)
 
 
 def _with_executions(track: Track, executions: tuple[Execution, ...]) -> Track:
@@ -261,17 +273,22 @@ def _with_executions(track: Track, executions: tuple[Execution, ...]) -> Track:
 
 def _scheduled(track: Track, now_ms: int) -> Track:
     """When to act next on an order that was just seen."""
-    if track.state in FINAL:
-        return track if track.ended else _again(track, now_ms, FILLS_MISSING)
+    if track.ended:
+        return track
+    if not track.complete:
+        return replace(track, due_ms=now_ms, executions_next=True, why=FILLS_MISSING)
     if track.cancel:
         return _again(track, now_ms, "") if track.cancel_tried else replace(track, due_ms=now_ms)
-    return replace(track, due_ms=now_ms + _poll_ms(track), pause_ms=FIRST_PAUSE_MS)
+    return _polled(track, now_ms)
 
 
-def _poll_ms(track: Track) -> int:
+def _polled(track: Track, now_ms: int) -> Track:
+    """All that happened is known: look again later."""
     if track.state is OrderState.PARTLY_FILLED:
-        return POLL_PARTLY_FILLED_MS
-    return POLL_MARKET_MS if track.placement.kind is OrderKind.MARKET else POLL_RESTING_MS
+        poll_ms = POLL_PARTLY_FILLED_MS
+    else:
+        poll_ms = POLL_MARKET_MS if track.placement.kind is OrderKind.MARKET else POLL_RESTING_MS
+    return replace(track, due_ms=now_ms + poll_ms, pause_ms=FIRST_PAUSE_MS, why="")
 
 
 def _sum(executions: tuple[Execution, ...]) -> Decimal:

@@ -1,9 +1,10 @@
 """The engine gives what an independent reading of the rulebook gives, to the last unit."""
 
+import os
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 
 from backtest.records import Records
 from backtest.results import run_result
@@ -13,6 +14,8 @@ from tests.oracle.simulate import simulate
 from tests.oracle.strategies import Case, cases
 from tests.support.drive import case_rules, recorded
 from trading.journal import restore, snapshot
+
+EXAMPLES = int(os.environ.get("AUTOTRADER_EXAMPLES", "50"))
 
 
 def oracle(case: Case) -> Result:
@@ -61,6 +64,7 @@ def expected_trades(result: Result, fields: list[str]) -> list[dict[str, Any]]:
     ]
 
 
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_engine_on_random_cases_equals_the_oracle(case: Case) -> None:
     records, result = recorded(case), oracle(case)
@@ -81,6 +85,7 @@ def test_engine_on_random_cases_equals_the_oracle(case: Case) -> None:
     assert sorted(records.open_positions) == sorted(still_open)
 
 
+@settings(max_examples=EXAMPLES)
 @given(cases(longest=80))
 def test_engine_restored_before_every_event_has_the_same_future(case: Case) -> None:
     whole = recorded(case)
@@ -89,6 +94,7 @@ def test_engine_restored_before_every_event_has_the_same_future(case: Case) -> N
     assert (restored.equity, restored.cash, restored.trades) == (whole.equity, whole.cash, whole.trades)
 
 
+@settings(max_examples=EXAMPLES)
 @given(cases(longest=120))
 def test_figures_on_random_cases_equal_the_oracle(case: Case) -> None:
     records, result = recorded(case), oracle(case)

@@ -50,11 +50,11 @@ def test_built_in_whole_batches_and_single_candles_say_the_same(type_name: str) 
     strategy = built_in(type_name)
     whole = heard(evaluate(strategy, "A/B", "1h", candles))
     assert {BUY, SELL, ABSENT} <= {side for side, _, _ in whole}
-    for first in range(0, candles.height, 97):
-        last = min(first + 97, candles.height)
+    for first in range(0, candles.height, 197):
+        last = min(first + 197, candles.height)
         assert heard(window_of(strategy, candles, first, last)) == whole[first:last]
     starts = (0, 296, 695, 1880, 2390)
-    for row in (row for start in starts for row in range(start, start + 120, 2)):
+    for row in (row for start in starts for row in range(start, start + 120, 5)):
         assert heard(window_of(strategy, candles, row, row + 1)) == whole[row : row + 1]
 
 
