@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from actors.execution.paper import PaperVenue
-from actors.market_data.feed import MarketData
+from actors.market_data.feed import FeedSpec, MarketData
 from actors.persistence.actor import Persistence
 from actors.persistence.reader import Reader
 from actors.persistence.runs import Mode, RunSetup
@@ -21,7 +21,7 @@ from tests.support.replays import plan, settings_with, simulated_file
 from trading.events import CandlesClosed, RunStarted, SignalsCollected, VenueReported
 from trading.journal import Entry, replay
 
-CANDLES = 260
+CANDLES = 170
 
 
 class LocalStore:
@@ -51,6 +51,7 @@ class LocalStore:
 
 async def run_to_end(planned: Planned, url: str) -> None:
     """The actors of a plan as plain objects in one process, on this database."""
+    assert isinstance(planned.plan.feed, FeedSpec)
     store, market = LocalStore(url), MarketData(planned.plan.feed)
     rules, anchor_ms = planned.plan.rules, planned.plan.anchor_ms
     voters = {
@@ -99,8 +100,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Planned, list[Entry
 def around_an_order(entries: Sequence[Entry]) -> list[int]:
     """Journal lengths that end after each kind of event around some orders, and at both ends."""
     reports = [at for at, entry in enumerate(entries) if isinstance(entry.event, VenueReported)]
-    assert len(reports) > 6
-    chosen = [at + step for at in reports[:: len(reports) // 4] for step in (-1, 0, 1, 2, 3)]
+    assert len(reports) > 3
+    chosen = [at + step for at in reports[:: len(reports) // 3] for step in (-1, 0, 1, 2, 3)]
     return sorted({1, 2, 3, *chosen, len(entries) - 1})
 
 

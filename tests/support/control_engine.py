@@ -20,7 +20,7 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from actors.execution.paper import PaperVenue
-from actors.market_data.feed import MarketData
+from actors.market_data.feed import FeedSpec, MarketData
 from actors.persistence.actor import Persistence
 from actors.plan import Plan
 from actors.ports import Recovered
@@ -83,6 +83,7 @@ class Actors:
     """The actors of a plan as plain objects, with the methods of `RiskRef` and `SupervisorRef`."""
 
     def __init__(self, plan: Plan, store: LocalStore) -> None:
+        assert isinstance(plan.feed, FeedSpec)
         self._plan = plan
         self._market = MarketData(plan.feed)
         self._voters = {spec.name: self._voter(spec) for spec in plan.strategies}

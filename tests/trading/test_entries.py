@@ -96,9 +96,13 @@ def refused(causes: list[Refusal]) -> list[Refusal]:
     return refusals(account.btc(None if Refusal.STALE in causes else 1_000, said="BUY"))
 
 
-@pytest.mark.parametrize("place", range(len(Refusal)), ids=list(Refusal))
+# What only a live run refuses is shown in test_live_life.py.
+ORDERED: list[Refusal] = [each for each in Refusal if each is not Refusal.UNRECONCILED]
+
+
+@pytest.mark.parametrize("place", range(len(ORDERED)), ids=[each.value for each in ORDERED])
 def test_refusal_is_the_first_cause_in_the_order_of_the_rulebook(place: int) -> None:
-    causes = list(Refusal)[place:]
+    causes = ORDERED[place:]
     assert refused(causes) == refused(causes[:1]) == [causes[0]]
 
 

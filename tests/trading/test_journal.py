@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.support.runs import RandomRun
 from tests.support.runs import rules_of as busy_rules
 from tests.trading.accounts import BTC, ETH, HOUR_MS, START_MS, Account, rules_with
+from tests.trading.live_world import World
 from trading.decisions import AnyDecision
 from trading.events import (
     AddStrategy,
@@ -19,6 +20,7 @@ from trading.events import (
     ChangeStrategy,
     CloseAll,
     ClosePosition,
+    MarketsChanged,
     Pause,
     RemoveStrategy,
     ResetKill,
@@ -26,6 +28,7 @@ from trading.events import (
 )
 from trading.journal import Entry, decode_entry, encode_entry, replay, restore, snapshot
 from trading.rules import PERCENT, Seat
+from trading.signals import Side
 
 
 def eventful() -> Account:
@@ -55,7 +58,19 @@ def eventful() -> Account:
     return account
 
 
-ENTRIES = eventful().entries
+def eventful_life() -> World:
+    """A live run in which everything occurs that only a live run has."""
+    world = World()
+    world.pass_time(1_000)
+    world.candle(Side.BUY)
+    world.pass_time(1_000)
+    world.handle(MarketsChanged(world.rules.markets))
+    world.candle(Side.SELL)
+    world.pass_time(2_000)
+    return world
+
+
+ENTRIES = [*eventful().entries, *eventful_life().entries]
 
 
 def test_run_here_has_every_event_and_every_decision() -> None:

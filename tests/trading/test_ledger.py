@@ -9,7 +9,7 @@ from tests.trading.accounts import BTC, ETH, HOUR_MS, START_MS, candle, fill, of
 from trading.decisions import EquityMarked, PositionOpened, TradeClosed
 from trading.engine import Engine
 from trading.events import CandlesClosed, RunStarted, VenueReported
-from trading.ledger import Position, closed, opened, raise_stop
+from trading.ledger import Position, closed, opened, raise_stop, take_sold
 from trading.rules import PERCENT
 from trading.signals import Side
 
@@ -63,7 +63,9 @@ def test_trade_of_any_fills_keeps_the_facts_of_both(
     market, rules = units_of(), rules_with(stop_loss_percent=5 * PERCENT)
     entry = fill(Side.BUY, amount, bought, entry_fee)
     leaving = fill(Side.SELL, amount, sold, exit_fee, time_ms=START_MS + HOUR_MS)
-    trade = closed(opened(entry, market, rules.limits, ()), leaving, market)
+    held = opened(entry, market, rules.limits, ())
+    take_sold(held, leaving, market)
+    trade = closed(held, market)
     assert trade.realized_profit == (sold - bought) * amount * market.tick_lot - entry_fee - exit_fee
     assert (trade.entry_price, trade.exit_price, trade.amount) == (bought, sold, amount)
     assert (trade.entry_time_ms, trade.exit_time_ms) == (START_MS, START_MS + HOUR_MS)
