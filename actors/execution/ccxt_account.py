@@ -13,8 +13,8 @@ from msgspec import Struct
 from actors.exchange_client import load_markets, make_client, set_markets
 from actors.execution import ccxt_markets as markets
 from actors.execution import ccxt_orders as orders
-from actors.execution.ccxt_client import Line
-from actors.execution.ccxt_errors import FILTER_CODES, Trouble
+from actors.execution.ccxt_client import Line, monotonic_ms
+from actors.execution.ccxt_errors import CLOCK_CODE, FILTER_CODES, Trouble
 from trading.errors import InputError, OperationError
 from trading.exchange_orders import (
     Absent,
@@ -30,11 +30,11 @@ from trading.exchange_orders import (
     Stands,
     Unknown,
 )
+from trading.order_tracking import RECV_WINDOW_MS, SIGN_WITHIN_MS
 from trading.orders import OrderKind
 
 Got = TypeVar("Got")
 TIMEOUT_MS = 10_000
-RECV_WINDOW_MS = 5_000
 NEWEST_TRADES = 100
 CLOCK_SECONDS = 30.0
 CLOCK_AGAIN_SECONDS = (0.0, 0.3, 0.3)
@@ -114,7 +114,12 @@ class CcxtAccount:
         misfit = markets.misfit(self._client, self._markets.get(placement.symbol), placement)
         if misfit:
             return Refused(misfit)
-        told = await self._line.ask(lambda: self._create(placement), urgent=True, order=True)
+        leave_by_ms = monotonic_ms() + SIGN_WITHIN_MS
+        told = await self._create_by(leave_by_ms, placement)
+        if isinstance(told, Trouble) and told.not_done and told.code == CLOCK_CODE:
+            # It was refused for its time alone, and surely not done: it may leave again under the right time.
+            await self._line.take_time()
+            told = await self._create_by(leave_by_ms, placement)
         if not isinstance(told, Trouble):
             return self._sent(told, placement)
         if told.code in FILTER_CODES:
@@ -251,6 +256,9 @@ class CcxtAccount:
         chore = asyncio.ensure_future(doing)
         self._chores.add(chore)
         chore.add_done_callback(self._chores.discard)
+
+    async def _create_by(self, leave_by_ms: int, placement: Placement) -> Any:
+        return await self._line.ask(partial(self._create, placement), urgent=True, leave_by_ms=leave_by_ms)
 
     def _create(self, placement: Placement) -> Awaitable[Any]:
         named: dict[str, Any] = {"clientOrderId": placement.client_id}

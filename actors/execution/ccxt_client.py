@@ -19,8 +19,6 @@ from trading.errors import AutotraderError
 Got = TypeVar("Got")
 MINUTE_MS = 60_000
 POLLS_AT_ONCE = 4
-# An order is signed within this time, or does not leave: `trading.order_tracking` relies on it.
-SIGN_WITHIN_MS = 500
 # What an order waits for is answered soon, or asked for anew.
 QUICK_MS = 3_000
 _reply: ContextVar[Reply | None] = ContextVar("reply", default=None)
@@ -58,20 +56,21 @@ class Line:
         self,
         request: Callable[[], Awaitable[Got]],
         urgent: bool = False,
-        order: bool = False,
+        leave_by_ms: int | None = None,
         rows: bool = False,
         quick: bool = False,
     ) -> Got | Trouble:
         """What a request gives, or what is certain when it gives nothing.
 
-        An `urgent` request (an `order`, a cancel) passes the polls; it and a `quick` one wait 3 s at most.
+        An `urgent` request (an order, a cancel) passes the polls; it and a `quick` one wait 3 s at most. An
+        order leaves by `leave_by_ms` (of `monotonic_ms`) or not at all.
         `rows`: a list is asked for; ccxt takes anything else for an empty one. Never raises what comes from
         ccxt.
         """
-        wait_ms = self.budget.wait_ms(monotonic_ms(), urgent, order)
+        wait_ms = self.budget.wait_ms(monotonic_ms(), urgent, leave_by_ms is not None)
         if wait_ms:
             return _held_back(wait_ms)
-        reply = Reply(leave_by_ms=monotonic_ms() + SIGN_WITHIN_MS if order else None)
+        reply = Reply(leave_by_ms)
         timeout_ms = min(self._timeout_ms, QUICK_MS) if urgent or quick else self._timeout_ms
         token = _reply.set(reply)
         try:

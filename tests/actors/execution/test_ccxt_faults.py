@@ -59,13 +59,17 @@ BODIES = {
     "no-side": '{"symbol":"BTCUSDT","orderId":5,"clientOrderId":"c1","status":"NEW","origQty":"0.01",'
     '"executedQty":"0","type":"MARKET"}',
 }
+WRONG_TIME: dict[str, Any] = {
+    "code": -1021,
+    "message": "Timestamp for this request is outside of the recvWindow.",
+}
 REFUSALS: dict[str, dict[str, Any]] = {
     "funds": {"code": -2010, "message": "Account has insufficient balance for requested action."},
     "filter": {"code": -1013, "message": "Filter failure: NOTIONAL"},
     "lot": {"code": -1013, "message": "Filter failure: LOT_SIZE"},
     "stop-would-trigger": {"code": -2010, "message": "Stop price would trigger immediately."},
     "closed": {"code": -1013, "message": "Market is closed."},
-    "clock": {"code": -1021, "message": "Timestamp for this request is outside of the recvWindow."},
+    "clock": {**WRONG_TIME, "count": 2},
     "signature": {"code": -1022},
     "key": {"code": -2015, "status": 401, "message": "Invalid API-key, IP, or permissions for action."},
     "precision": {"code": -1111},
@@ -122,6 +126,14 @@ async def test_send_that_the_exchange_surely_did_not_do_is_refused(
         told = await account.send(market(name))
         assert isinstance(told, Refused), (name, told)
     assert exchange.truth().orders == []
+
+
+async def test_send_refused_for_its_time_alone_leaves_once_more(
+    exchange: LocalExchange, account: CcxtAccount
+) -> None:
+    exchange.fault(method="POST", **WRONG_TIME)
+    assert isinstance(await account.send(market("late")), Stands)
+    assert [order.client_id for order in exchange.truth().orders] == ["late"]
 
 
 async def test_ask_with_an_unclear_answer_is_unknown_never_absent(
