@@ -5,6 +5,7 @@ nothing.
 """
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from msgspec.structs import replace
@@ -27,7 +28,7 @@ from trading.events import (
 )
 from trading.exits import flatten, flatten_symbol
 from trading.orders import Reason
-from trading.rules import Seat
+from trading.rules import Rules, Seat
 from trading.signals import MILLIONTHS
 from trading.state import EngineState
 from trading.switches import throw_kill_switch
@@ -92,6 +93,8 @@ def _change_limits(state: EngineState, command: ChangeLimits) -> list[AnyDecisio
 
 def _change_rules(state: EngineState, command: ChangeRules) -> list[AnyDecision]:
     kept, new = state.rules, command.rules
+    if kept.live is not None and _counted_in(kept) == _counted_in(new):
+        new = replace(new, markets=kept.markets)  # what the exchange says of them now, not at the first start
     fixed = ("quote", "quote_decimals", "initial_capital", "timeframe_ms", "markets")
     for field in fixed:
         if getattr(kept, field) != getattr(new, field):
@@ -99,6 +102,10 @@ def _change_rules(state: EngineState, command: ChangeRules) -> list[AnyDecision]
     state.rules = new
     _forget_absent(state)
     return [_done(command, "settings changed")]
+
+
+def _counted_in(rules: Rules) -> list[tuple[str, Decimal, Decimal]]:
+    return [(market.symbol, market.tick, market.lot) for market in rules.markets]
 
 
 def _add_strategy(state: EngineState, command: AddStrategy) -> list[AnyDecision]:

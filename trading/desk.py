@@ -47,11 +47,16 @@ def due_ms(symbol: SymbolState) -> int:
     live = symbol.live
     if live is None or symbol.position is None:
         return 0
-    times = [live.stop_again_ms, live.exit_again_ms if symbol.exit and symbol.exit.held_back else 0]
-    if live.bare_since_ms:
-        times.append(live.bare_since_ms + EMERGENCY_MS)
+    if symbol.exit is not None:
+        waits = symbol.entry or live.stop or live.strays
+        return live.exit_again_ms if symbol.exit.held_back and not waits else 0
+    times = []
     if live.under_since_ms:
         times.append(live.under_since_ms + STUCK_MS)
+    if live.stop is None:
+        times.append(live.stop_again_ms)
+        if live.bare_since_ms and live.stop_failures:
+            times.append(live.bare_since_ms + EMERGENCY_MS)
     return min((each for each in times if each), default=0)
 
 
@@ -185,7 +190,7 @@ class _Desk:
         amount = self.market.sellable(position.amount, limit) if trigger > 0 else 0
         standing = live.stop
         if working(standing) or not amount:
-            live.bare_since_ms = 0
+            live.bare_since_ms = live.stop_again_ms = live.stop_failures = 0
         elif not live.bare_since_ms:
             live.bare_since_ms = self.now_ms
         if standing is not None:

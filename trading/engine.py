@@ -62,6 +62,8 @@ from trading.switches import (
 from trading.vote import Outcome, tally
 
 REQUESTS_KEPT = 1_000
+# What is so much older than what was told before comes from a clock that was set back.
+SET_BACK_MS = 5_000
 
 
 class Engine:
@@ -303,6 +305,7 @@ class Engine:
         self._pass_time(event.time_ms)
         if self.state.books is not None:
             self.state.books.unreconciled = "the engine was started: the account is being compared"
+            self.state.books.pending = {}
         for symbol in self.state.symbols.values():
             live = symbol.live
             if live is not None:
@@ -310,10 +313,10 @@ class Engine:
         return []
 
     def _account_compared(self, event: AccountCompared) -> list[AnyDecision]:
-        self._pass_time(event.time_ms)
         return take_comparison(self.state, event)
 
     def _markets_changed(self, event: MarketsChanged) -> list[AnyDecision]:
+        self._pass_time(event.time_ms)
         changed = {market.symbol: market for market in event.markets}
         markets = tuple(changed.get(market.symbol, market) for market in self.state.rules.markets)
         self.state.rules = replace(self.state.rules, markets=markets)
@@ -322,8 +325,15 @@ class Engine:
         return [Noticed(Level.WARNING, "markets_changed", f"the exchange changed its rules for {names}")]
 
     def _pass_time(self, time_ms: int) -> None:
-        if self.state.books is not None:
-            self.state.books.now_ms = max(self.state.books.now_ms, time_ms)
+        books = self.state.books
+        if books is None:
+            return
+        if time_ms < books.now_ms - SET_BACK_MS:
+            books.now_ms = time_ms
+            for symbol in self.state.symbols.values():
+                if symbol.live is not None:
+                    symbol.live.set_back(time_ms)
+        books.now_ms = max(books.now_ms, time_ms)
 
     # Commands, each done once.
 

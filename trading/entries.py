@@ -121,7 +121,7 @@ def _unreconciled(state: EngineState, symbol: SymbolState) -> Refused | None:
         return None
     if live.blocked or books.unreconciled:
         return Refused(Refusal.UNRECONCILED, live.blocked or books.unreconciled)
-    if live.orders():
+    if live.orders() or symbol.exit is not None:
         return Refused(Refusal.UNRECONCILED, "an order of the symbol is still on its way")
     return None
 
@@ -167,6 +167,8 @@ def _too_small(state: EngineState, market: MarketUnits, price: int, lots: int) -
     minimum = max(market.min_notional, state.rules.limits.min_order_notional)
     percent = state.rules.limits.stop_loss_percent
     lowest = market.notional(stop_under(price, 1, percent) if percent else price, lots)
+    if state.rules.on_exchange and percent:
+        lowest = min(lowest, _worth_at_the_limit(state, market, price, lots))
     if lots >= max(1, market.least_amount) and lowest >= minimum:
         return None
     unit = 10**state.rules.quote_decimals
@@ -174,6 +176,15 @@ def _too_small(state: EngineState, market: MarketUnits, price: int, lots: int) -
         Refusal.MIN_NOTIONAL,
         f"{lowest / unit:.8g} {state.rules.quote} at the stop, at least {minimum / unit:.8g}",
     )
+
+
+def _worth_at_the_limit(state: EngineState, market: MarketUnits, price: int, lots: int) -> int:
+    """What the stop's order will be worth at its limit, when the entry's fee was taken in base."""
+    rules, stop = state.rules, stop_under(price, 1, state.rules.limits.stop_loss_percent)
+    offset = rules.live.stop_limit_offset_percent if rules.live else 0
+    limit = stop_under(stop, 1, offset) if offset else stop
+    held = lots * (WHOLE - rules.costs.fee_percent) // WHOLE
+    return market.notional(limit - limit % market.price_step, market.stepped(held))
 
 
 def _percent(part: int, whole: int) -> str:

@@ -45,11 +45,12 @@ class Abstention(Struct, frozen=True, array_like=True):
 
 
 class Price(Struct, frozen=True, array_like=True):
-    """A symbol's best prices in ticks."""
+    """A symbol's best prices in ticks, and when they were observed (0: when the event says)."""
 
     symbol: str
     bid: int
     ask: int
+    time_ms: int = 0
 
 
 class SignalsCollected(Event, frozen=True, omit_defaults=True):
@@ -99,7 +100,8 @@ class AccountCompared(Event, frozen=True):
 
     `differences` are what the account holds more (or less) of a currency than ledger and external holdings
     explain; `manual` says what the owner did by hand since; `problem` is why the books are not in order in
-    any other way, or is empty. `open_orders` is how many orders of ours the exchange has open.
+    any other way, or is empty. `open_orders` is how many orders of ours the exchange has open, `late` the ids
+    of those that were given up because it did not know them.
     """
 
     time_ms: int
@@ -107,11 +109,13 @@ class AccountCompared(Event, frozen=True):
     manual: tuple[str, ...] = ()
     problem: str = ""
     open_orders: int = 0
+    late: tuple[str, ...] = ()
 
 
 class MarketsChanged(Event, frozen=True):
     """Live: the exchange changed its rules for markets of ours; what is counted in stays."""
 
+    time_ms: int
     markets: tuple[MarketUnits, ...]
 
 

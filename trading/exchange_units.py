@@ -93,7 +93,8 @@ def prices_of(quotes: Iterable[Quote], markets: Mapping[str, MarketUnits]) -> tu
         Price(
             each.symbol,
             int(each.bid // markets[each.symbol].tick),
-            int(-(-each.ask // markets[each.symbol].tick)),
+            int((each.ask / markets[each.symbol].tick).to_integral_value(ROUND_CEILING)),
+            each.time_ms,
         )
         for each in quotes
         if each.symbol in markets

@@ -101,7 +101,7 @@ def add_bought(position: Position, fill: Fill, market: MarketUnits, limits: Limi
     position.amount += fill.amount - fill.fee_base
     position.entry_notional += market.notional(fill.price, fill.amount) - in_base
     position.entry_fee += fill.fee
-    worth = position.amount * market.tick_lot
+    worth = (position.amount + position.sold) * market.tick_lot
     if not worth:
         return
     position.entry_price = _mean(position.entry_notional, worth)
@@ -109,6 +109,7 @@ def add_bought(position: Position, fill: Fill, market: MarketUnits, limits: Limi
     position.stop = stop - stop % market.price_step
     target = target_over(position.entry_notional, worth, limits.take_profit_percent)
     position.target = target + -target % market.price_step
+    raise_stop(position, position.highest_close, limits.trailing_stop_percent)
 
 
 def take_sold(position: Position, fill: Fill, market: MarketUnits) -> None:

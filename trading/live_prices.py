@@ -27,12 +27,13 @@ def observe(symbol: SymbolState, price: int, time_ms: int, max_jump_percent: int
 
 
 def observe_all(state: EngineState, prices: tuple[Price, ...], time_ms: int) -> None:
-    """Take in the best bids: what is held could be sold at."""
+    """Take in the best bids: what is held could be sold at. One that is told again confirms nothing."""
     live = state.rules.live
     if live is None:
         return
     for price in prices:
-        observe(state.symbols[price.symbol], price.bid, time_ms, live.max_price_jump_percent)
+        seen_ms = price.time_ms or time_ms
+        observe(state.symbols[price.symbol], price.bid, seen_ms, live.max_price_jump_percent)
 
 
 def mark_price(symbol: SymbolState) -> int:

@@ -42,6 +42,14 @@ class LiveSymbol(Struct):
         """The orders at the exchange that are neither the entry nor the exit."""
         return [*([self.stop] if self.stop else []), *self.strays.values()]
 
+    def set_back(self, time_ms: int) -> None:
+        """The exchange's clock was set back to this time: nothing is later."""
+        self.price_ms, self.suspect_ms = min(self.price_ms, time_ms), min(self.suspect_ms, time_ms)
+        self.bare_since_ms = min(self.bare_since_ms, time_ms)
+        self.under_since_ms = min(self.under_since_ms, time_ms)
+        self.stop_again_ms = min(self.stop_again_ms, time_ms)
+        self.exit_again_ms = min(self.exit_again_ms, time_ms)
+
 
 class Books(Struct):
     """How ledger and account compare; `now_ms` is the newest time of the exchange.
@@ -59,12 +67,12 @@ class Books(Struct):
     booked: dict[str, int] = field(default_factory=dict)
     ended: dict[str, Order] = field(default_factory=dict)
 
-    def book(self, fill_id: str, time_ms: int) -> bool:
-        """Remember a fill; whether it is new."""
+    def book(self, fill_id: str, time_ms: int, told: int = 1) -> bool:
+        """Remember a fill, one of so many that are told together; whether it is new."""
         if fill_id in self.booked:
             return False
         self.booked[fill_id] = time_ms
-        while len(self.booked) > FILLS_KEPT:
+        while len(self.booked) > FILLS_KEPT + told:
             del self.booked[next(iter(self.booked))]
         return True
 

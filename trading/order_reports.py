@@ -25,11 +25,14 @@ from trading.market import MarketUnits
 from trading.orders import FINAL, Ending, Fill, Order, OrderKind, OrderState, Reason
 from trading.signals import Side
 from trading.state import EngineState, SymbolState
+from trading.symbols import quote_of
 
 Found = list[AnyDecision]
 
 # An entry that is cancelled for one of these is sold as soon as anything of it was bought.
 LEAVING = (Reason.KILL_SWITCH, Reason.CLOSE_ALL)
+# A stop that the exchange drops is placed again at once, but not more often than this.
+AT_LEAST_MS = 1_000
 
 
 def find_order(state: EngineState, symbol: SymbolState, order_id: str) -> Order | None:
@@ -49,7 +52,7 @@ def says_something_new(state: EngineState, event: OrderReported) -> bool:
     if order is None or state.books is None:
         return True
     known = (order.state, order.filled, order.exchange_id)
-    told = (event.state, event.filled, event.exchange_id or order.exchange_id)
+    told = (event.state, max(order.filled, event.filled), event.exchange_id or order.exchange_id)
     return known != told or any(fill.id not in state.books.booked for fill in event.fills)
 
 
@@ -70,6 +73,16 @@ def take_report(state: EngineState, event: OrderReported, market: MarketUnits) -
     report = _Report(state, symbol, live, books, market, event)
     report.take(order)
     return report.found
+
+
+def stray(books: Books, live: LiveSymbol, order: Order) -> Found:
+    """An order that was held for ended is there after all: it is cancelled."""
+    why = "it was held for ended"
+    books.ended.pop(order.id, None)
+    state = OrderState.UNKNOWN if order.state in FINAL else order.state
+    live.strays[order.id] = replace(order, cancelling=why, state=state)
+    notice = Noticed(Level.ALARM, "late_order", f"order {order.id} reached the exchange late")
+    return [notice, CancelIntended(order.id, order.symbol, why)]
 
 
 class _Report:
@@ -95,12 +108,12 @@ class _Report:
     def take(self, order: Order) -> None:
         event = self.event
         for fill in event.fills:
-            if self.books.book(fill.id, event.time_ms):
+            if self.books.book(fill.id, event.time_ms, len(event.fills)):
                 self._book(order, fill)
         changed = replace(
             order,
             state=event.state,
-            filled=event.filled,
+            filled=max(order.filled, event.filled),
             exchange_id=event.exchange_id or order.exchange_id,
         )
         was_ended = order.id in self.books.ended
@@ -108,15 +121,17 @@ class _Report:
             if not was_ended or changed != order:
                 self._retire(changed, was_ended)
         elif was_ended:
-            self._stray(changed)
+            self.found += stray(self.books, self.live, changed)
         else:
             self._keep(changed)
             self.found.append(OrderChanged(changed))
 
     # Fills.
 
-    def _book(self, order: Order, fill: Fill) -> None:
-        state = self.state
+    def _book(self, order: Order, told: Fill) -> None:
+        state, fill = self.state, self._of_the_ledger(told)
+        if fill is None:
+            return
         state.cash = cash_after(state.cash, fill, self.market)
         self._repay_other_fees(fill)
         self.found.append(FillBooked(fill))
@@ -125,18 +140,35 @@ class _Report:
         else:
             self._sold(fill)
 
+    def _of_the_ledger(self, fill: Fill) -> Fill | None:
+        """What of a sale was the ledger's: the rest, which the owner took before, is his (the comparison of
+        the account finds it), and so is a fee in base that is not left of the position."""
+        position = self.symbol.position
+        if fill.side is Side.BUY:
+            return fill
+        held = position.amount if position is not None else 0
+        if fill.amount <= held:
+            return fill if fill.amount + fill.fee_base <= held else replace(fill, fee_base=0)
+        rest = self.market.amount(fill.amount - held)
+        text = f"{fill.symbol}: {rest:f} were sold that the ledger does not hold any more: they are external"
+        self.found.append(Noticed(Level.ALARM, "external", text))
+        return replace(fill, amount=held, fee=fill.fee * held // fill.amount, fee_base=0) if held else None
+
     def _repay_other_fees(self, fill: Fill) -> None:
-        """A fee in a third currency is paid from what is external: the ledger pays it back in quote."""
-        external = self.books.external
-        base, _, quote = fill.symbol.partition("/")
-        if external is None or not fill.fee_paid or fill.fee_currency in ("", base, quote):
+        """A fee that did not come out of this trade is paid from what is external: the ledger pays it back in
+        quote. What it was paid in is watched only when it was before."""
+        external, quote = self.books.external, quote_of(fill.symbol)
+        if external is None or not fill.fee_paid or fill.fee_base or fill.fee_currency in ("", quote):
             return
         worth = Decimal(fill.fee).scaleb(-self.state.rules.quote_decimals)
-        external[fill.fee_currency] = external.get(fill.fee_currency, Decimal(0)) - Decimal(fill.fee_paid)
         external[quote] = external.get(quote, Decimal(0)) + worth
+        if fill.fee_currency in external:
+            left = external[fill.fee_currency] - Decimal(fill.fee_paid)
+            external[fill.fee_currency] = max(left, Decimal(0))
 
     def _bought(self, order: Order, fill: Fill) -> None:
         symbol, live, limits = self.symbol, self.live, self.state.rules.limits
+        self.state.verified_flat = False
         if symbol.position is None:
             symbol.position = opened(fill, self.market, limits, order.votes, live.dust)
             live.dust = None
@@ -176,14 +208,6 @@ class _Report:
         else:
             live.strays[order.id] = order
 
-    def _stray(self, order: Order) -> None:
-        """An order that was held for ended is there after all: it is cancelled."""
-        why = "it was held for ended"
-        self.books.ended.pop(order.id, None)
-        self.live.strays[order.id] = replace(order, cancelling=why)
-        self.found.append(Noticed(Level.ALARM, "late_order", f"order {order.id} reached the exchange late"))
-        self.found.append(CancelIntended(order.id, order.symbol, why))
-
     def _retire(self, order: Order, was_ended: bool) -> None:
         """The order is final."""
         symbol, live = self.symbol, self.live
@@ -216,6 +240,7 @@ class _Report:
             text = f"{order.symbol}: the stop was refused ({self.event.why}); it is tried again"
             self.found.append(Noticed(Level.WARNING, "stop_refused", text))
         elif order.state in (OrderState.CANCELLED, OrderState.EXPIRED):
+            live.stop_again_ms = order.decided_ms + AT_LEAST_MS
             text = f"{order.symbol}: the stop was cancelled at the exchange; it is placed again"
             self.found.append(Noticed(Level.WARNING, "stop_gone", text))
 

@@ -10,17 +10,19 @@ leaves the ledger, and moves reference, peak and day base by its worth (rulebook
 """
 
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
-from trading.client_ids import is_foreign, is_ours
-from trading.decisions import AnyDecision, Level, Noticed
+from trading.client_ids import client_id, is_foreign, is_ours
+from trading.decisions import AnyDecision, Level, Noticed, TradeClosed
 from trading.desk import held_at_all, without, working
 from trading.events import AccountCompared
-from trading.exchange_orders import Account
+from trading.exchange_orders import Account, OwnTrade
+from trading.ledger import closed
 from trading.live_prices import mark_price
 from trading.live_state import Books
 from trading.market import MarketUnits
-from trading.orders import Order
+from trading.order_reports import stray
+from trading.orders import Order, OrderState
 from trading.state import EngineState, SymbolState
 from trading.symbols import quote_of
 
@@ -29,6 +31,8 @@ Found = list[AnyDecision]
 # Exchanges count to 8 decimals; less than that is no difference.
 LEAST = Decimal("0.00000001")
 RECENT_MS = 60_000
+# How old an answer about the account may be without saying so: our own newest fill may be missing in it.
+SETTLED_MS = 2_000
 
 
 def ledger_holdings(state: EngineState) -> dict[str, Decimal]:
@@ -51,7 +55,7 @@ def on_its_way(state: EngineState) -> bool:
         going = [order for order in (symbol.entry, symbol.exit) if order is not None and not order.held_back]
         if going or live.strays:
             return True
-        if live.stop is not None and (not working(live.stop) or live.stop.filled or live.stop.cancelling):
+        if live.stop is not None and (not working(live.stop) or live.stop.cancelling):
             return True
     return False
 
@@ -66,8 +70,12 @@ def compare(state: EngineState, account: Account, engine_id: str) -> AccountComp
         return None
     ours = {order.exchange_id for order in _orders(state, books) if order.exchange_id}
     alive = {order.exchange_id for each in state.symbols.values() for order in _alive(each)}
-    if any(trade.exchange_order_id in alive for trade in account.trades):
+    if any(each.exchange_order_id in alive and not _booked(books, each) for each in account.trades):
         return None  # an order of ours was executed, which its report will say
+    differences = _differences(state, books, account)
+    newest_ms = next(reversed(books.booked.values()), 0)
+    if differences and books.external is not None and abs(account.time_ms - newest_ms) < SETTLED_MS:
+        return None
     manual = tuple(
         f"{trade.side} {trade.execution.amount} {trade.symbol} at {trade.execution.price} by hand"
         for trade in account.trades
@@ -76,10 +84,11 @@ def compare(state: EngineState, account: Account, engine_id: str) -> AccountComp
     own = [each.client_id for each in account.open_orders if is_ours(each.client_id, engine_id)]
     return AccountCompared(
         account.time_ms,
-        _differences(state, books, account),
+        differences,
         manual,
         _problem(state, account, engine_id),
         len(own),
+        _late(books, account, engine_id),
     )
 
 
@@ -90,7 +99,7 @@ def worth_telling(state: EngineState, event: AccountCompared) -> bool:
         return False
     verifies = not state.verified_flat and _flat_at_exchange(state, event)
     unsettled = books.unreconciled != event.problem or books.external is None or bool(books.pending)
-    return bool(event.differences) or unsettled or verifies
+    return bool(event.differences or event.late) or unsettled or verifies
 
 
 def take_comparison(state: EngineState, event: AccountCompared) -> Found:
@@ -98,13 +107,21 @@ def take_comparison(state: EngineState, event: AccountCompared) -> Found:
     books = state.books
     if books is None:
         raise ValueError("an account was compared in a run that is not live")
-    found = _take_differences(state, books, event)
+    found = [each for order_id in event.late for each in _take_late(state, books, order_id)]
+    found += _take_differences(state, books, event)
     if _flat_at_exchange(state, event) and not state.verified_flat:
         state.verified_flat = True
         found.append(
             Noticed(Level.ALARM, "kill_switch", "verified flat: the exchange holds nothing of ours any more")
         )
     return found
+
+
+def _take_late(state: EngineState, books: Books, order_id: str) -> Found:
+    """An order that was held for ended is open after all: it is cancelled, and its outcome read."""
+    order = books.ended.get(order_id)
+    live = state.symbols[order.symbol].live if order is not None else None
+    return stray(books, live, order) if order is not None and live is not None else []
 
 
 def _take_differences(state: EngineState, books: Books, event: AccountCompared) -> Found:
@@ -134,9 +151,10 @@ def _begin(state: EngineState, books: Books, event: AccountCompared) -> Found:
     """The first look: all that the ledger does not take is external and stays untouched."""
     short = {currency: -each for currency, each in event.differences.items() if each < 0}
     if short:
-        text = ", ".join(f"{each:f} {currency}" for currency, each in short.items())
-        books.unreconciled = f"the account holds less than the ledger: {text} are missing"
-        return [Noticed(Level.ALARM, "unreconciled", books.unreconciled)]
+        missing = ", ".join(f"{each:f} {currency}" for currency, each in short.items())
+        text = f"the account holds less than the ledger: {missing} are missing"
+        changed, books.unreconciled = books.unreconciled != text, text
+        return [Noticed(Level.ALARM, "unreconciled", text)] if changed else []
     books.external = dict(event.differences)
     books.unreconciled, books.pending = "", {}
     return [Noticed(Level.INFO, "reconciled", "the account holds what the ledger says; the rest is external")]
@@ -176,9 +194,11 @@ def _take_base(state: EngineState, currency: str, missing: Decimal, explained: b
         if base_of(market.symbol) != currency or missing <= 0:
             continue
         symbol = state.symbols[market.symbol]
-        lots = min(held_at_all(symbol), -int(-missing // market.lot))
+        lots = min(held_at_all(symbol), int((missing / market.lot).to_integral_value(ROUND_CEILING)))
+        if not lots:
+            continue
         missing -= market.amount(lots)
-        _shrink(state, symbol, market, lots)
+        found += _shrink(state, symbol, market, lots)
         text = f"{market.symbol}: {market.amount(lots):f} of what the engine held were sold or taken by hand"
         found.append(Noticed(Level.ALARM, "withdrawn", text))
         if not explained and symbol.live is not None:
@@ -186,7 +206,7 @@ def _take_base(state: EngineState, currency: str, missing: Decimal, explained: b
     return found
 
 
-def _shrink(state: EngineState, symbol: SymbolState, market: MarketUnits, lots: int) -> None:
+def _shrink(state: EngineState, symbol: SymbolState, market: MarketUnits, lots: int) -> Found:
     live, position = symbol.live, symbol.position
     move_bases(state, -market.notional(mark_price(symbol), lots))
     from_dust = min(lots, live.dust.amount) if live is not None and live.dust is not None else 0
@@ -194,13 +214,15 @@ def _shrink(state: EngineState, symbol: SymbolState, market: MarketUnits, lots: 
         live.dust = without(live.dust, from_dust)
     left = lots - from_dust
     if position is None or not left:
-        return
-    kept = position.amount - left
-    position.entry_notional -= position.entry_notional * left // position.amount
-    position.entry_fee -= position.entry_fee * left // position.amount
-    position.amount = kept
-    if not kept:
-        symbol.position = None
+        return []
+    had = position.amount + position.sold
+    position.entry_notional -= position.entry_notional * left // had
+    position.entry_fee -= position.entry_fee * left // had
+    position.amount -= left
+    if position.amount:
+        return []
+    symbol.position = None
+    return [TradeClosed(closed(position, market))] if position.sold else []
 
 
 def move_bases(state: EngineState, units: int) -> None:
@@ -222,6 +244,17 @@ def _differences(state: EngineState, books: Books, account: Account) -> dict[str
         if abs(difference) >= LEAST:
             found[currency] = difference
     return found
+
+
+def _booked(books: Books, trade: OwnTrade) -> bool:
+    return f"{trade.symbol}:{trade.execution.id}" in books.booked
+
+
+def _late(books: Books, account: Account, engine_id: str) -> tuple[str, ...]:
+    """The orders that are open at the exchange, and that were given up because it did not know them."""
+    opened = {each.client_id for each in account.open_orders}
+    given_up = [each for each in books.ended.values() if each.state is OrderState.REFUSED]
+    return tuple(each.id for each in given_up if client_id(engine_id, each.id) in opened)
 
 
 def _problem(state: EngineState, account: Account, engine_id: str) -> str:

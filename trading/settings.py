@@ -199,7 +199,8 @@ class DatabaseSettings(Section):
     """Where everything is stored."""
 
     url: DatabaseUrl = "sqlite:///autotrader.db"
-    """sqlite:///FILE or postgresql://... [sqlite:///autotrader.db]"""
+    """sqlite:///FILE or postgresql://...; it holds paper or money, never both
+    [sqlite:///autotrader.db, with mode = "live" sqlite:///autotrader-live.db]"""
 
 
 class ControlSettings(Section):

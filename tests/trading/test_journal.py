@@ -64,7 +64,7 @@ def eventful_life() -> World:
     world.pass_time(1_000)
     world.candle(Side.BUY)
     world.pass_time(1_000)
-    world.handle(MarketsChanged(world.rules.markets))
+    world.handle(MarketsChanged(world.now_ms, world.rules.markets))
     world.candle(Side.SELL)
     world.pass_time(2_000)
     return world

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trading.candles import Candle
 from trading.events import CandlesClosed
-from trading.live_candles import FUTURE_MS, LATE_MS, UNCONFIRMED_MS, LiveCandles
+from trading.live_candles import ASKED_IN_VAIN, FUTURE_MS, LATE_MS, UNCONFIRMED_MS, LiveCandles
 
 MINUTE = 60_000
 START = 1_700_000_040_000 // MINUTE * MINUTE
@@ -163,7 +163,7 @@ def test_hole_is_asked_for_again_and_filled_from_the_exchange() -> None:
 
 def test_hole_that_the_exchange_has_not_either_becomes_a_filled_candle() -> None:
     feed = Feed()
-    for _ in range(2):
+    for _ in range(ASKED_IN_VAIN):
         feed.answered(BTC, row(0, "101"), row(2, "102"), row(3))
     (_, first), (_, filled), (_, third) = feed.closed()
     assert filled[BTC] == Candle(BTC, 10_100, 10_100, 10_100, 10_100, 0.0, filled=True)
@@ -209,7 +209,7 @@ def test_symbol_without_trades_holds_the_others_until_it_is_late_and_is_filled()
     feed.told(BTC, row(2, "102"), final=True)
     feed.told(BTC, row(3))
     feed.at_ms += 1_500
-    for _ in range(2):
+    for _ in range(ASKED_IN_VAIN):
         feed.answered(ETH, row(1, "98", volume="2"), since=1)  # nothing in minute 2
     assert closes(feed.closed()) == [(1, [10_100, 9_800])]
     assert feed.closed(after_ms=1_000) == []
@@ -219,7 +219,7 @@ def test_symbol_without_trades_holds_the_others_until_it_is_late_and_is_filled()
 
 def test_symbol_that_never_traded_is_absent_and_open_times_without_any_candle_are_left_out() -> None:
     feed = Feed(BTC, ETH, closed_before=4)
-    for _ in range(2):
+    for _ in range(ASKED_IN_VAIN):
         feed.answered(BTC, row(2), row(3))
         feed.answered(ETH, row(3, "99"))
     assert [(minute, sorted(found)) for minute, found in feed.closed()] == [(2, [BTC]), (3, [BTC, ETH])]

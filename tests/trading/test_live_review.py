@@ -2,28 +2,24 @@
 
 from decimal import Decimal
 
-import pytest
 from msgspec.structs import replace
 
-from tests.trading.accounts import BTC, START_MS
-from tests.trading.live_world import ENGINE, EXTERNAL, World, live_rules
+from tests.trading.accounts import BTC
+from tests.trading.live_world import EXTERNAL, World, live_rules
 from trading.decisions import Noticed, OutcomeDecided, Refusal, Refused, TradeClosed
 from trading.desk import due_ms
-from trading.engine import Engine
 from trading.events import (
     ChangeRules,
-    EngineResumed,
     MarketsChanged,
     OrderReported,
     Price,
     PricesSeen,
-    RunStarted,
 )
-from trading.exchange_orders import Execution, Filter, Quote
-from trading.exchange_units import fill_of, placement_of, prices_of
+from trading.exchange_orders import Execution, Quote
+from trading.exchange_units import fill_of, prices_of
 from trading.ledger import Position, add_bought
 from trading.live_state import Books, LiveSymbol
-from trading.orders import Fill, OrderKind, OrderState, Reason
+from trading.orders import Fill, OrderState, Reason
 from trading.rules import PERCENT, Rules
 from trading.signals import Side
 from trading.state import SymbolState
@@ -64,7 +60,7 @@ def held(world: World) -> Position:
 
 
 def refuse_the_stop(world: World) -> None:
-    """The exchange has refused the stop that was sent last."""
+    """The exchange refuses the stop that was sent last."""
     for sent in world.open_stops():
         sent.state, sent.why = OrderState.REFUSED, "not now"
     world.report()
@@ -94,7 +90,7 @@ def sale(world: World, amount: int, **facts: object) -> Fill:
 def test_settings_at_a_restart_after_the_exchange_changed_its_filters_are_taken() -> None:
     world = bought()
     (market,) = world.rules.markets
-    world.handle(MarketsChanged((replace(market, min_notional=2 * market.min_notional),)))
+    world.handle(MarketsChanged(world.now_ms, (replace(market, min_notional=2 * market.min_notional),)))
     settings = replace(world.rules, limits=replace(world.rules.limits, stop_loss_percent=4 * PERCENT))
     world.handle(ChangeRules(request_id="s", by="settings", time_ms=world.now_ms, rules=settings))
     rules = world.engine.state.rules
@@ -103,7 +99,7 @@ def test_settings_at_a_restart_after_the_exchange_changed_its_filters_are_taken(
 
 
 def test_an_entry_whose_stop_would_be_under_the_minimum_is_refused() -> None:
-    world = World(rules=live_rules(position_size_percent=108_000))  # 10.80 of 10,000
+    world = World(rules=live_rules(position_size_percent=108_000), price=Decimal(600))  # 10.80 of 10,000
     world.pass_time(1_000)
     (decided,) = [each for each in world.candle(Side.BUY) if isinstance(each, OutcomeDecided)]
     assert isinstance(decided.verdict, Refused) and decided.verdict.reason is Refusal.MIN_NOTIONAL
@@ -290,14 +286,16 @@ def test_an_order_that_came_after_it_was_given_up_is_cancelled_before_the_accoun
     world = bought()
     (late,) = world.open_stops()
     world.handle(OrderReported(world.now_ms, late.order_id, BTC, OrderState.REFUSED, why="it never arrived"))
-    late.told_at_ms = world.now_ms + HOUR_MS  # nobody reports it: it is held for ended
+    late.told_at_ms = world.now_ms + HOUR_MS  # nobody follows an order that is held for ended
     world.kill()
-    world.pass_time(3_000)
-    assert not world.engine.state.verified_flat
+    world.pass_time(4_000)
+    verified = [world.engine.state.verified_flat]
+    assert late.order_id in live_of(world).strays
     late.told_at_ms = 0
     world.pass_time(10_000)
+    verified.append(world.engine.state.verified_flat)
     assert late.state is OrderState.CANCELLED
-    assert world.engine.state.verified_flat and books_of(world).unreconciled == ""
+    assert verified == [False, True] and books_of(world).unreconciled == ""
 
 
 def test_books_are_compared_while_a_partly_filled_stop_rests() -> None:
@@ -312,17 +310,17 @@ def test_books_are_compared_while_a_partly_filled_stop_rests() -> None:
 
 
 def test_a_difference_right_after_our_own_fill_may_be_an_old_answer() -> None:
-    world = World()
+    world = World(balances={"BTC": Decimal(0), "USDT": EXTERNAL["USDT"] + 10_000}, least_base=Decimal(0))
     world.pass_time(1_000)
     before = dict(world.balances)
     world.candle(Side.BUY)
     after = dict(world.balances)
     world.balances = before
-    world.pass_time(1_500)
+    world.pass_time(2_000)
     world.balances = after
     world.pass_time(5_000)
-    assert symbol_of(world).position is not None
-    world.check()
+    assert world.rules.markets[0].amount(held(world).amount) == after["BTC"]
+    assert books_of(world).unreconciled == ""
 
 
 def test_a_position_that_was_partly_sold_and_then_taken_is_a_trade() -> None:
