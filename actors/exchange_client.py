@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from decimal import Decimal
 from difflib import get_close_matches
 from pathlib import Path
@@ -159,7 +160,8 @@ def _read(cache: Path) -> dict[str, Any] | None:
         markets = json.loads(cache.read_text())
     except (OSError, ValueError):
         return None
-    return markets if isinstance(markets, dict) else None
+    whole = isinstance(markets, dict) and all(isinstance(each, dict) for each in markets.values())
+    return markets if whole else None
 
 
 def _write(cache: Path, markets: Mapping[str, Any]) -> None:
@@ -171,7 +173,8 @@ def _write(cache: Path, markets: Mapping[str, Any]) -> None:
             json.dump(markets, file)
         new.replace(cache)
     except OSError:
-        new.unlink(missing_ok=True)
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
 
 
 def retry_after_ms(client: Any, now_ms: int) -> int:

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-LATE_MS = 15_000
+LATE_MS = 5_000
 
 
 def _wall_ms() -> int:

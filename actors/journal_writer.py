@@ -62,6 +62,17 @@ class JournalWriter:
         if self._failure is not None or self._last - self._stored > MOST_HELD:
             await self._until_stored(self._last - MOST_HELD)
 
+    def abandon(self, error: Exception) -> None:
+        """Store nothing more: what is held may be half done. Whoever waits is told this error."""
+        self._failure = error
+        self._held = []
+        self._task.cancel()
+        self._telling = asyncio.ensure_future(self._tell())
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
     async def close(self) -> None:
         """Store what is held, then stop."""
         await self.flush()
@@ -82,8 +93,7 @@ class JournalWriter:
                     await self._write_group()
         except Exception as error:
             self._failure = error
-            async with self._changed:
-                self._changed.notify_all()
+            await self._tell()
 
     async def _pause(self) -> None:
         """Give entries a moment to gather, unless somebody waits for them."""

@@ -75,7 +75,8 @@ class RunningEngine:
         """Store everything, then end every actor."""
         strategies = self._strategies()
         stops = [(refs.SUPERVISOR, "stop"), *((name, "stop") for name in self._companions)]
-        for name, method in (*stops, (refs.RISK, "stop"), (refs.PERSISTENCE, "close")):
+        sending = [(refs.EXECUTION, "stop")] if self._plan.exchange is not None else []
+        for name, method in (*stops, (refs.RISK, "stop"), *sending, (refs.PERSISTENCE, "close")):
             with suppress(ActorLost):
                 spawn.ask(name, method, timeout_seconds=ASK_SECONDS)
         spawn.end(all_names(strategies, self._companions))

@@ -1,7 +1,9 @@
 """Between the engine and execution: what is wanted goes out after its commit, and every report is booked."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from actors.exchange_clock import ExchangeClock
@@ -9,18 +11,24 @@ from actors.ports import ActorLost, ExchangePort, OrderReport, WantedOrder
 from actors.run_ahead import LOST_PAUSE_SECONDS
 from trading.decisions import AnyDecision, OrderIntended
 from trading.engine import Engine
+from trading.errors import SettingsError
 from trading.events import AccountCompared, AnyEvent, MarketsChanged
 from trading.exact_settings import live_market
 from trading.exchange_orders import Filter
 from trading.exchange_units import live_orders, placement_of, report_event
 from trading.market import MarketUnits, market_units
 from trading.order_reports import find_order, says_something_new
+from trading.orders import Order, OrderState
 from trading.reconciliation import compare, on_its_way, worth_telling
+from trading.signals import Side
 
 # Until the books are right they are looked at each second, then each ten.
 HASTE_SECONDS, COMPARE_SECONDS = 1.0, 10.0
 FILTERS_SECONDS = 60.0
 REPEAT_SECONDS = 2.0
+LOOK_AGAIN_SECONDS = 0.5
+# A buy that left later than this after its decision would be another one.
+STALE_SECONDS = 10.0
 
 Answered = TypeVar("Answered")
 
@@ -49,10 +57,11 @@ class LiveDesk:
         self._book = book
         self._flush = flush
         self._ask = ask
-        self._fresh: set[str] = set()
+        self._fresh: dict[str, float] = {}
         self._incarnation = ""
         self._cursor = 0
         self._again = asyncio.Event()
+        self._look = asyncio.Event()
         self.halted = ""
 
     def loops(self, changed: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
@@ -63,24 +72,17 @@ class LiveDesk:
 
     def note(self, decisions: Iterable[AnyDecision]) -> None:
         """Remember what was intended by this process: nobody has been told of it."""
-        self._fresh |= {each.order.id for each in decisions if isinstance(each, OrderIntended)}
+        now = time.monotonic()
+        self._fresh |= {each.order.id: now for each in decisions if isinstance(each, OrderIntended)}
 
     async def send(self) -> None:
         """Tell execution everything that is wanted, when all of it is stored."""
-        orders = live_orders(self._engine.state)
-        fresh = self._fresh & {order.id for order in orders}
-        wanted = [
-            WantedOrder(
-                order.id,
-                placement_of(order, self._market(order.symbol), self._engine_id),
-                fresh=order.id in fresh,
-                cancel=bool(order.cancelling),
-            )
-            for order in orders
-        ]
-        await self._flush()
+        orders = await self._stored_orders()
+        fresh = self._fresh.keys() & {order.id for order in orders}
+        wanted = [self._wanted(order, order.id in fresh) for order in orders]
         # Whoever does not answer may have sent before it died: nothing is fresh twice.
-        self._fresh -= fresh
+        for order_id in fresh:
+            del self._fresh[order_id]
         try:
             heard = await self._exchange.work(wanted, self._incarnation)
         except ActorLost:
@@ -88,6 +90,22 @@ class LiveDesk:
             self._again.set()
             return
         self._meet(heard)
+
+    async def _stored_orders(self) -> list[Order]:
+        """The orders as they are stored: what changes while it is stored is stored too, then sent."""
+        state = self._engine.state
+        while True:
+            sequence = state.sequence
+            await self._flush()
+            if state.sequence == sequence:
+                return live_orders(state)
+
+    def _wanted(self, order: Order, fresh: bool) -> WantedOrder:
+        """An order as execution hears of it; a buy that could not be stored for long is cancelled."""
+        since = time.monotonic() - self._fresh[order.id] if fresh else 0.0
+        stale = order.side is Side.BUY and since > STALE_SECONDS
+        placement = placement_of(order, self._market(order.symbol), self._engine_id)
+        return WantedOrder(order.id, placement, fresh=fresh, cancel=stale or bool(order.cancelling))
 
     def _meet(self, incarnation: str) -> None:
         """Another process answers than before: it must be told everything, and tells everything anew."""
@@ -110,9 +128,16 @@ class LiveDesk:
                 await self._take(report)
             if news.incarnation == self._incarnation:
                 self._cursor = news.cursor
-            if news.halted and news.halted != self.halted:
-                self.halted = news.halted
-                await self._book(AccountCompared(self._clock.now_ms(), problem=f"execution: {news.halted}"))
+            await self._note_halt(news.halted)
+
+    async def _note_halt(self, halted: str) -> None:
+        """Execution sends nothing any more, or does again."""
+        if halted == self.halted:
+            return
+        self.halted = halted
+        if halted:
+            await self._book(AccountCompared(self._clock.now_ms(), problem=f"execution: {halted}"))
+        self._look.set()
 
     async def _take(self, report: OrderReport) -> None:
         state = self._engine.state
@@ -132,29 +157,33 @@ class LiveDesk:
         )
         if says_something_new(state, event):
             await self._book(event)
+            if event.state is OrderState.REFUSED:
+                # The exchange's rules, or what it holds, may have changed.
+                self._look.set()
 
     # The books.
 
     async def _compare_books(self) -> None:
         while True:
-            books = self._engine.state.books
+            looked = await self._compare_once()
+            books, state = self._engine.state.books, self._engine.state
             settled = books is not None and not books.unreconciled and not books.pending
-            flattening = bool(self._engine.state.killed) and not self._engine.state.verified_flat
-            await self._compare_once()
-            await asyncio.sleep(COMPARE_SECONDS if settled and not flattening else HASTE_SECONDS)
+            flattening = bool(state.killed) and not state.verified_flat
+            await asyncio.sleep(COMPARE_SECONDS if looked and settled and not flattening else HASTE_SECONDS)
 
-    async def _compare_once(self) -> None:
-        """Look at the account; what changed meanwhile makes the look worthless."""
+    async def _compare_once(self) -> bool:
+        """Look at the account; whether it said anything: what changed meanwhile makes the look worthless."""
         state = self._engine.state
         if self.halted or on_its_way(state):
-            return
-        before = (state.cash, *(order for order in live_orders(state)))
+            return False
+        before = (state.cash, *live_orders(state))
         account = await self._ask(self._exchange.account)
         if account is None or before != (state.cash, *live_orders(state)):
-            return
+            return False
         found = compare(state, account, self._engine_id)
         if found is not None and worth_telling(state, found):
             await self._book(found)
+        return found is not None
 
     async def _follow_filters(self) -> None:
         """Put the exchange's rules for markets in force when they changed."""
@@ -162,8 +191,11 @@ class LiveDesk:
             filters = await self._ask(self._exchange.filters)
             changed = tuple(self._changed_markets(filters))
             if changed:
-                await self._book(MarketsChanged(changed))
-            await asyncio.sleep(FILTERS_SECONDS)
+                await self._book(MarketsChanged(self._clock.now_ms(), changed))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), FILTERS_SECONDS)
+            self._look.clear()
+            await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
     def _changed_markets(self, filters: Iterable[Filter]) -> Iterable[MarketUnits]:
         rules = self._engine.state.rules
@@ -172,7 +204,10 @@ class LiveDesk:
             market = known.get(each.symbol)
             if market is None:
                 continue
-            found = market_units(live_market(each), rules.quote_decimals)
+            try:
+                found = market_units(live_market(each), rules.quote_decimals)
+            except SettingsError:
+                continue  # A step too fine to count in: orders in the old steps are good.
             if (found.tick, found.lot) == (market.tick, market.lot) and found != market:
                 yield found
 

@@ -5,8 +5,10 @@ engine wants: on paper to the paper venue, live to execution, after the commit t
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from actors.exchange_clock import ExchangeClock
 from actors.journal_writer import JournalWriter
@@ -21,11 +23,12 @@ from actors.ports import (
     StrategyPort,
     VenuePort,
 )
-from actors.risk import Risk
+from actors.risk import Risk, said
 from actors.run_ahead import RunAhead
 from trading.decisions import AnyDecision, CancelIntended, OrderChanged, OrderEnded, OrderIntended
 from trading.desk import due_ms
 from trading.engine import Engine
+from trading.errors import AutotraderError, InputError, OperationError, TakenOver
 from trading.events import (
     AnyEvent,
     CandlesClosed,
@@ -45,7 +48,12 @@ from trading.state import EngineState, SymbolState
 FRESH_MS = 10_000
 FEED_SECONDS = 1.0
 TOUCHED_SECONDS = 0.2
-IDLE_SECONDS = 1.0
+TIMER_SECONDS = 0.5
+TROUBLE_SECONDS = 1.0
+QUOTES_TRIES = 5
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+
+log = logging.getLogger(__name__)
 
 SENDING = (OrderIntended, CancelIntended, OrderChanged, OrderEnded)
 
@@ -84,6 +92,8 @@ class LiveRisk(Risk):
         self._changed = asyncio.Event()
         self._desk: LiveDesk | None = None
         self._helpers: list[asyncio.Task[None]] = []
+        self._command_failed: Exception | None = None
+        self._trouble = ""
 
     async def health(self) -> Health:
         """As of any risk actor, with how the books stand and how old the prices are."""
@@ -93,48 +103,104 @@ class LiveRisk(Risk):
             found.facts["unreconciled"] = engine.state.books.unreconciled
         ages = {symbol: now_ms - quote.time_ms for symbol, quote in self._quotes.items()}
         found.facts["price_age_ms"] = max(ages.values(), default=-1)
+        if self._trouble:
+            found.facts["prices"] = self._trouble
         if self._writer is not None and self._writer.delayed:
             found.facts["storage"] = self._writer.delayed
         if self._desk is not None:
             found.facts["execution"] = self._desk.halted or "ok"
         return found
 
-    async def stop(self) -> None:
-        """Store what is held and end every loop; stops at the exchange stay there."""
-        for task in self._helpers:
-            task.cancel()
-        await super().stop()
-
     # The loops.
 
+    async def _run(self) -> None:
+        """Run for good: after what nobody foresaw, go on from what is stored, as after a crash."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                engine = await self._recover()
+                return await self._run_candles(engine)
+            except asyncio.CancelledError:
+                raise
+            except (TakenOver, InputError) as error:
+                return await self._fail(error)
+            except Exception as error:
+                await self._begin_again(error, pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+
+    async def _begin_again(self, error: Exception, pause: float) -> None:
+        """Forget what may be half changed; what stands at the exchange stays there meanwhile."""
+        log.error("risk begins again", exc_info=error)
+        self._engine, self._desk, self._command_failed = None, None, None
+        for voter in self._voters.values():
+            voter.close()
+        self._voters = {}
+        if self._writer is not None:
+            self._writer.abandon(error)
+        text = f"risk begins again from what is stored: {said(error)}"
+        with suppress(AutotraderError):
+            await self._store.log("alarm", "risk", "begins_again", text)
+        await asyncio.sleep(pause)
+
+    def _halt(self, error: Exception) -> None:
+        """A command met what nobody foresaw: the loops end, and begin again from what is stored."""
+        self._command_failed = error
+        for task in self._helpers:
+            task.cancel()
+
     async def _run_candles(self, engine: Engine) -> None:
-        await self._hear_the_time()
-        async with self._lock:
-            self._handle(engine, EngineResumed(self._clock.now_ms()))
-        loops = [self._follow_prices(engine), self._send_on(engine)]
         if self._exchange is not None:
             self._desk = LiveDesk(
                 engine, self._exchange, self._engine_id, self._clock, self._book, self._flush, self._ask
             )
+        await self._hear_the_time()
+        async with self._lock:
+            self._handle(engine, EngineResumed(self._clock.now_ms()))
+        loops = [self._take_candles(engine), self._follow_prices(engine), self._pass_time(engine)]
+        loops.append(self._send_on(engine))
+        if self._desk is not None:
             loops += self._desk.loops(self._changed)
         self._helpers = [asyncio.ensure_future(each) for each in loops]
-        candles = asyncio.ensure_future(self._take_candles(engine))
-        everything = [candles, *self._helpers]
         try:
-            done, _ = await asyncio.wait(everything, return_when=asyncio.FIRST_EXCEPTION)
+            done, _ = await asyncio.wait(self._helpers, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
+                if task.cancelled():
+                    raise self._command_failed or OperationError("a loop of risk was cancelled")
                 task.result()
+            raise OperationError("a loop of risk ended")
         finally:
-            for task in everything:
+            for task in self._helpers:
                 task.cancel()
+            await asyncio.wait(self._helpers)
 
     async def _hear_the_time(self) -> None:
         """Every time that counts is the exchange's: nothing begins before it is known."""
+        tries = 0
         while not self._quotes:
             await self._take_quotes(0)
+            tries += 1
+            if tries > QUOTES_TRIES and self._exchange is not None:
+                account = await self._ask(self._exchange.account)
+                if account is not None:
+                    return self._clock.observe(account.time_ms)
+
+    async def _pass_time(self, engine: Engine) -> None:
+        """Time passes also while no price comes: what is due is done."""
+        while True:
+            await asyncio.sleep(TIMER_SECONDS)
+            now_ms = self._clock.now_ms()
+            if any(0 < due_ms(each) <= now_ms for each in engine.state.symbols.values()):
+                await self._book(PricesSeen(now_ms, ()))
 
     async def _take_quotes(self, after: int) -> int:
-        cursor, quotes = await self._ask(lambda: self._prices_port.quotes(after))
+        """Take in what is new; a feed that cannot tell is asked again."""
+        try:
+            cursor, quotes = await self._ask(lambda: self._prices_port.quotes(after))
+        except AutotraderError as error:
+            self._trouble = str(error)
+            await asyncio.sleep(TROUBLE_SECONDS)
+            return after
+        self._trouble = ""
         for quote in quotes:
             self._clock.observe(quote.time_ms)
             self._quotes[quote.symbol] = quote

@@ -7,6 +7,8 @@ from typing import Any
 from msgspec import Struct
 
 from actors import refs, spawn
+from actors.execution.spec import ExchangeSpec
+from actors.market_data.exchange.spec import ExchangeFeed
 from actors.market_data.feed import FeedSpec, MarketData
 from actors.strategy_spec import StrategySpec
 from trading.rules import Rules
@@ -29,10 +31,13 @@ class Plan(Struct, frozen=True):
     On repeatable candles a strategy that is silent for `silent_after_seconds` ends the run. `home` is where
     everything runs but the strategies, which Ray spreads over the cluster. `rules` are put in force once,
     on the state after the journal entry `rules_after`: what is changed later holds when risk starts again.
+
+    On live prices a vote waits `deadline_seconds` for a strategy. `exchange` is where orders go; without it
+    they are filled on paper.
     """
 
     database_url: str
-    feed: FeedSpec
+    feed: FeedSpec | ExchangeFeed
     rules: Rules
     anchor_ms: int
     strategies: tuple[StrategySpec, ...]
@@ -40,6 +45,8 @@ class Plan(Struct, frozen=True):
     companions: tuple[Companion, ...] = ()
     home: spawn.Pin | None = None
     rules_after: int | None = None
+    exchange: ExchangeSpec | None = None
+    deadline_seconds: float = 2.0
 
 
 def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callable[[], None]]:
@@ -51,7 +58,7 @@ def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callab
     return {
         **{refs.strategy_name(spec.name): _maker(plan, spec) for spec in strategies},
         refs.PERSISTENCE: lambda: _persistence(plan),
-        refs.MARKET_DATA: lambda: spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed, pin=plan.home),
+        refs.MARKET_DATA: lambda: _market_data(plan),
         refs.RISK: lambda: _risk(plan),
         refs.EXECUTION: lambda: _execution(plan),
         **{
@@ -74,6 +81,16 @@ def _maker(plan: Plan, spec: StrategySpec) -> Callable[[], None]:
     return lambda: spawn_strategy(plan, spec)
 
 
+def _market_data(plan: Plan) -> None:
+    if isinstance(plan.feed, ExchangeFeed):
+        from actors.market_data.exchange.market import ExchangeMarket
+
+        store = refs.StoreRef(refs.PERSISTENCE)
+        spawn.spawn(ExchangeMarket, refs.MARKET_DATA, plan.feed, store, pin=plan.home)
+    else:
+        spawn.spawn(MarketData, refs.MARKET_DATA, plan.feed, pin=plan.home)
+
+
 def _persistence(plan: Plan) -> None:
     from actors.persistence.actor import Persistence
 
@@ -81,15 +98,29 @@ def _persistence(plan: Plan) -> None:
 
 
 def _execution(plan: Plan) -> None:
-    from actors.execution.paper import PaperVenue
+    if plan.exchange is None:
+        from actors.execution.paper import PaperVenue
 
-    spawn.spawn(PaperVenue, refs.EXECUTION, pin=plan.home)
+        spawn.spawn(PaperVenue, refs.EXECUTION, pin=plan.home)
+    else:
+        from actors.execution.exchange import ExchangeVenue
+
+        store = refs.StoreRef(refs.PERSISTENCE)
+        spawn.spawn(ExchangeVenue, refs.EXECUTION, plan.exchange, store, pin=plan.home)
 
 
 def _risk(plan: Plan) -> None:
-    from actors.risk import Risk
-
     store, market = refs.StoreRef(refs.PERSISTENCE), refs.MarketRef(refs.MARKET_DATA)
     venue = refs.VenueRef(refs.EXECUTION)
-    facts = (store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds)
-    spawn.spawn(Risk, refs.RISK, *facts, plan.rules_after, pin=plan.home)
+    facts = (store, market, venue, refs.strategy_ref, plan.rules, plan.silent_after_seconds, plan.rules_after)
+    if plan.rules.live is None:
+        from actors.risk import Risk
+
+        spawn.spawn(Risk, refs.RISK, *facts, pin=plan.home)
+        return
+    from actors.live_risk import LiveRisk
+
+    exchange = refs.ExchangeRef(refs.EXECUTION) if plan.exchange else None
+    engine_id = plan.exchange.engine_id if plan.exchange else ""
+    live = (refs.PricesRef(refs.MARKET_DATA), exchange, engine_id, plan.deadline_seconds)
+    spawn.spawn(LiveRisk, refs.RISK, *facts, *live, pin=plan.home)

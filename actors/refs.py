@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
-from actors.ports import ActorLost, Answer, CandleBatch, Recovered
+from actors.ports import ActorLost, Answer, CandleBatch, Recovered, VenueNews, WantedOrder
 from actors.spawn import handle, translated
 from actors.strategy_spec import StrategySpec
+from trading.exchange_orders import Account, Filter, Quote
 from trading.journal import Entry
 from trading.rules import Rules
 from trading.simulated_venue import Executions, Moment, Working
@@ -90,6 +91,39 @@ class VenueRef(Ref):
         """What fills at one open time."""
         executions: Executions = await self._ask("execute", book, cash, moments, rules)
         return executions
+
+
+class PricesRef(Ref):
+    """Market data on Ray, as the source of live prices."""
+
+    async def quotes(self, after: int) -> tuple[int, tuple[Quote, ...]]:
+        """The newest quotes that changed after this cursor, and the next cursor."""
+        told: tuple[int, tuple[Quote, ...]] = await self._ask("quotes", after)
+        return told
+
+
+class ExchangeRef(Ref):
+    """Execution at an exchange on Ray."""
+
+    async def work(self, wanted: Sequence[WantedOrder], incarnation: str) -> str:
+        """Make it so; the incarnation that heard it."""
+        heard: str = await self._ask("work", tuple(wanted), incarnation)
+        return heard
+
+    async def news(self, incarnation: str, after: int) -> VenueNews:
+        """What changed after this cursor."""
+        news: VenueNews = await self._ask("news", incarnation, after)
+        return news
+
+    async def account(self) -> Account | None:
+        """The account as the exchange tells it now."""
+        account: Account | None = await self._ask("account")
+        return account
+
+    async def filters(self) -> tuple[Filter, ...]:
+        """The markets' rules."""
+        filters: tuple[Filter, ...] = await self._ask("filters")
+        return filters
 
 
 class StoreRef(Ref):

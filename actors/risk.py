@@ -200,10 +200,14 @@ class Risk:
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self._failure = str(error) if isinstance(error, AutotraderError) else repr(error)
-            await self._ask(lambda: self._store.log("alarm", "risk", "halted", self._failure))
-            if not isinstance(error, AutotraderError):
-                raise
+            await self._fail(error)
+
+    async def _fail(self, error: Exception) -> None:
+        """The run ends here: say why."""
+        self._failure = said(error)
+        await self._ask(lambda: self._store.log("alarm", "risk", "halted", self._failure))
+        if not isinstance(error, AutotraderError):
+            raise error
 
     async def _run_candles(self, engine: Engine) -> None:
         """Go on from where the engine stands, to the last candle."""
@@ -300,7 +304,13 @@ class Risk:
         """Give the engine an event and the journal both sides of it."""
         assert self._writer is not None
         before = engine.state.sequence
-        decisions = engine.handle(event)
+        try:
+            decisions = engine.handle(event)
+        except InputError:
+            raise
+        except Exception as error:
+            self._writer.abandon(error)
+            raise
         for decision in decisions:
             if isinstance(decision, TradeClosed):
                 self._trades.append(decision.trade)
@@ -375,3 +385,8 @@ class Risk:
                 return await question()
             except ActorLost:
                 await asyncio.sleep(LOST_PAUSE_SECONDS)
+
+
+def said(error: Exception) -> str:
+    """An error in words."""
+    return str(error) if isinstance(error, AutotraderError) else repr(error)

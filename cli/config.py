@@ -11,9 +11,10 @@ from cli.config_files import PREFIX, is_secret_variable, read_dotenv, read_toml
 from trading.errors import InputError, SettingsError
 from trading.setting_keys import Path as SettingPath
 from trading.setting_keys import Tree, find_path, key_of, leaves, parse_json, parse_text, put
-from trading.settings import DEFAULT_STRATEGIES, SECRETS, Settings, parse_settings
+from trading.settings import DEFAULT_STRATEGIES, SECRETS, DatabaseSettings, Settings, parse_settings
 
 DEFAULT_FILE = "autotrader.toml"
+LIVE_DATABASE = "sqlite:///autotrader-live.db"
 DEFAULT, FILE, ENVIRONMENT, RUN_TIME, OPTION = "default", "file", "environment", "run time", "--set"
 _PLACES = {ENVIRONMENT: "the environment", RUN_TIME: "the changes at run time", OPTION: "--set"}
 
@@ -42,6 +43,7 @@ def load_settings(
 
     `config` is the file that --config named; without it autotrader.toml is taken if there is one.
     `overrides` are the KEY=VALUE of --set, `changes` the JSON texts of what was changed at run time.
+    With money, LIVE_DATABASE is meant where the default database stands.
     Raises SettingsError, one sentence, for the first fault of the lowest layer that has one.
     """
     file = find_file(config)
@@ -53,7 +55,14 @@ def load_settings(
     stack.assign(ENVIRONMENT, _keyed(variables))
     stack.assign(RUN_TIME, sorted((changes or {}).items(), key=_depth))
     stack.assign(OPTION, [split_override(text) for text in overrides])
-    return LoadedSettings(stack.settings, stack.sources, file)
+    return LoadedSettings(_with_own_database(stack.settings), stack.sources, file)
+
+
+def _with_own_database(settings: Settings) -> Settings:
+    """Paper and money are kept apart, also where nobody chose a database."""
+    if settings.engine.mode != "live" or settings.database != DatabaseSettings():
+        return settings
+    return settings.model_copy(update={"database": DatabaseSettings(url=LIVE_DATABASE)})
 
 
 def find_file(config: Path | None) -> Path | None:

@@ -108,13 +108,14 @@ def _lines(decision: "decision_pb2.Decision") -> list[str]:
 
 def _order_lines(decision: "decision_pb2.Decision") -> list[str]:
     from tui import text
-    from tui.words import ORDER_STATES, SIDES, UNKNOWN
+    from tui.words import SIDES, UNKNOWN, order_amount, order_state, paid_words
 
     order = decision.order
-    side, state = SIDES.get(order.side, UNKNOWN).word, ORDER_STATES.get(order.state, UNKNOWN).word
-    lines = [f"order {order.id}: {side} {text.number(order.amount_base)}, {order.kind}, {state}"]
+    side, state = SIDES.get(order.side, UNKNOWN).word, order_state(order).word
+    lines = [f"order {order.id}: {side} {order_amount(order)}, {order.kind}, {state}"]
     for fill in order.fills:
         amount, price = text.number(fill.amount_base), text.price(fill.price_quote)
-        fee = text.number(fill.fee_quote)
+        paid = paid_words(fill)
+        fee = text.number(fill.fee_quote) + (f" ({paid})" if paid else "")
         lines.append(f"  filled {amount} at {price}, {text.moment(fill.time)} UTC, fee {fee}")
     return lines

@@ -9,8 +9,12 @@ from collections.abc import Iterable, Iterator
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.options import ConfigOption, JsonOption, VerboseOption
+
+if TYPE_CHECKING:
+    from trading.settings import Settings
 
 PACKAGES = ("ray", "polars", "numpy", "pydantic", "sqlalchemy", "alembic", "ta", "typer", "rich", "ccxt")
 LEAST_FREE_BYTES = 1 << 30
@@ -99,7 +103,16 @@ def _settings_and_database(config: Path | None) -> Iterable[Finding]:
         made_strategies(loaded.settings)
     except InputError as error:
         return [("settings", False, str(error))]
-    return [("settings", True, str(loaded.file or "defaults")), _database(loaded.settings.database.url)]
+    found = [("settings", True, str(loaded.file or "defaults")), _database(loaded.settings.database.url)]
+    if _uses_exchange(loaded.settings):
+        from cli.exchange_health import findings
+
+        found += findings(loaded.settings)
+    return found
+
+
+def _uses_exchange(settings: "Settings") -> bool:
+    return settings.feed.source == "exchange" or settings.engine.mode == "live"
 
 
 def _database(url: str) -> Finding:

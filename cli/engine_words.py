@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MODES = {
     engine_pb2.TRADING_MODE_SIMULATED: "SIMULATED  paper money on a simulated market",
     engine_pb2.TRADING_MODE_PAPER: "PAPER  paper money on real prices",
-    engine_pb2.TRADING_MODE_LIVE: "LIVE  real money",
+    engine_pb2.TRADING_MODE_LIVE: "LIVE  REAL MONEY",
     engine_pb2.TRADING_MODE_REPLAY: "REPLAY  paper money on stored candles",
 }
 

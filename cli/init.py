@@ -10,6 +10,14 @@ from cli.options import ConfigOption, VerboseOption, YesOption
 if TYPE_CHECKING:
     from trading.settings import Settings
 
+QUESTIONS = (
+    ("engine", "symbols"),
+    ("engine", "timeframe"),
+    ("engine", "initial_capital_quote"),
+    ("feed", "source"),
+    ("exchange", "id"),
+)
+
 
 def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write.")] = Path(),
@@ -53,29 +61,42 @@ def _write(target: Path, example: Path, settings: "Settings") -> None:
 
 def _asked() -> "Settings":
     """The settings with what a person answers; a wrong answer is told and asked again."""
-    from trading.setting_keys import parse_text
-    from trading.settings import EngineSettings
-
-    engine: dict[str, Any] = {}
-    for name in ("symbols", "timeframe", "initial_capital_quote"):
-        question = str(EngineSettings.model_fields[name].description).rpartition(" [")[0]
-        default = EngineSettings.model_fields[name].default
-        shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    answers: dict[str, Any] = {}
+    for section, name in QUESTIONS:
+        if (section, name) == ("exchange", "id") and answers["feed"]["source"] != "exchange":
+            continue
         while True:
-            answer = typer.prompt(question, default=shown, err=True)
-            settings = _valid({**engine, name: parse_text(answer, ("engine", name))})
-            if settings:
-                engine[name] = getattr(settings.engine, name)
+            found = _valid(answers, section, name, _answer(section, name))
+            if found is not None:
+                answers.setdefault(section, {})[name] = getattr(getattr(found, section), name)
                 break
-    return _valid(engine) or _defaults()
+    return _parsed(answers)
 
 
-def _valid(engine: dict[str, Any]) -> "Settings | None":
+def _answer(section: str, name: str) -> str:
+    from trading.settings import Settings
+
+    chosen = getattr(Settings(), section)
+    question = str(type(chosen).model_fields[name].description).rpartition(" [")[0]
+    default = getattr(chosen, name)
+    shown = ",".join(default) if isinstance(default, tuple) else str(default)
+    answer: str = typer.prompt(question, default=shown, err=True)
+    return answer
+
+
+def _valid(answers: dict[str, Any], section: str, name: str, answer: str) -> "Settings | None":
     from trading.errors import SettingsError
-    from trading.settings import parse_settings
+    from trading.setting_keys import parse_text
 
+    given = {**answers.get(section, {}), name: parse_text(answer, (section, name))}
     try:
-        return parse_settings({"engine": engine})
+        return _parsed({**answers, section: given})
     except SettingsError as error:
         typer.echo(str(error), err=True)
         return None
+
+
+def _parsed(answers: dict[str, Any]) -> "Settings":
+    from trading.settings import parse_settings
+
+    return parse_settings(answers)

@@ -14,6 +14,7 @@ from actors.ports import ActorLost
 from actors.risk import Progress
 from backtest.records import Records, votes_text
 from backtest.results import run_result, write_results
+from cli.output import plain
 from cli.run_plans import Planned
 from trading.candles import Candle
 from trading.decisions import OutcomeDecided
@@ -89,7 +90,7 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sin
                 view.show(latest, time.monotonic() - since)
                 if latest.finished or latest.failure or engine.stop_asked():
                     break
-                if latest.candles and not told:
+                if not told and (latest.candles or (latest.state and planned.plan.rules.live)):
                     told = _tell_addresses(planned, engine)
             time.sleep(LOOK_SECONDS)
     return latest
@@ -191,6 +192,7 @@ def _table(planned: Planned, state: EngineState, progress: Progress, seconds: fl
             ]
         ),
         box=box.SIMPLE_HEAD,
+        title_style="bold red" if planned.run.mode is Mode.LIVE else None,
         title_justify="left",
         caption_justify="left",
     )
@@ -224,15 +226,15 @@ def trade_line(state: EngineState, trade: Trade) -> str:
     profit = f"{_money(state, trade.realized_profit)} {state.rules.quote}"
     percent = 100 * trade.realized_profit / trade.entry_notional
     return (
-        f"{iso(trade.exit_time_ms)}  sold {market.amount(trade.amount)} {trade.symbol} at "
-        f"{market.price(trade.exit_price)}, bought at {market.price(trade.entry_price)} "
+        f"{iso(trade.exit_time_ms)}  sold {plain(market.amount(trade.amount))} {trade.symbol} at "
+        f"{plain(market.price(trade.exit_price))}, bought at {plain(market.price(trade.entry_price))} "
         f"({trade.exit_reason}): {profit}, {percent:+.2f} %"
     )
 
 
 def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None) -> list[str]:
     symbol = state.symbols[market.symbol]
-    cells = [market.symbol, _newest(state), f"{market.price(symbol.last_close):,}"]
+    cells = [market.symbol, _newest(state), plain(market.price(symbol.last_close))]
     cells.append(
         f"{_outcome_words(decided, named=False)}\n{votes_text(decided.outcome.votes)}" if decided else "-"
     )
@@ -240,8 +242,8 @@ def _row(state: EngineState, market: MarketUnits, decided: OutcomeDecided | None
     if position is None:
         return [*cells, "entry waits" if symbol.entry else "flat", ""]
     profit = market.notional(symbol.last_close, position.amount) - position.entry_notional
-    stop = f", stop {market.price(position.stop):,}" if position.stop else ""
-    held = f"{market.amount(position.amount)} at {market.price(position.entry_price):,}{stop}"
+    stop = f", stop {plain(market.price(position.stop))}" if position.stop else ""
+    held = f"{plain(market.amount(position.amount))} at {plain(market.price(position.entry_price))}{stop}"
     return [*cells, held, f"{100 * profit / position.entry_notional:+.2f} %"]
 
 
@@ -258,7 +260,8 @@ def _outcome_words(decided: OutcomeDecided, named: bool = True) -> str:
 def _positions_words(state: EngineState) -> str:
     held = {position.symbol: position for position in state.positions()}
     return ", ".join(
-        f"{market.amount(position.amount)} {market.symbol} at {market.price(position.entry_price)}"
+        f"{plain(market.amount(position.amount))} {market.symbol} at "
+        f"{plain(market.price(position.entry_price))}"
         for market in state.rules.markets
         if (position := held.get(market.symbol)) is not None
     )

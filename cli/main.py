@@ -20,7 +20,7 @@ FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 SECTIONS = {
     "Commands": {
         "init": ("cli.init", "Write a commented autotrader.toml and .env.example."),
-        "run": ("cli.run", "Run the engine: paper trading, or a replay of stored candles."),
+        "run": ("cli.run", "Run the engine: paper, with money, or a replay of stored candles."),
         "backtest": ("cli.backtest", "Simulate the strategies on stored candles."),
         "sweep": ("cli.sweep", "Simulate many settings on Ray, and rank them."),
         "data": ("cli.data", "Candle files: download, import, verify, list, sample."),
@@ -136,7 +136,7 @@ def _help() -> str:
         [
             "Usage: autotrader COMMAND [OPTIONS] [ARGUMENTS]",
             "",
-            "Automated crypto trading: backtest, replay and paper trading by the same rules.",
+            "Crypto trading: backtest, replay, paper and live trading by the same rules.",
             "",
             *lines,
             "Options everywhere:",

@@ -33,6 +33,12 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() or each == "\n" else repr(each)[1:-1] for each in text)
 
 
+def plain(value: Decimal) -> str:
+    """A number with its thousands, and without needless zeros."""
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def console() -> "Console":
     """Where people read: stdout, as wide as the terminal, 80 columns elsewhere."""
     from rich.console import Console

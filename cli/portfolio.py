@@ -37,7 +37,11 @@ async def orders(
     symbols: SymbolsOption = None,
     states: Annotated[
         list[str] | None,
-        typer.Option("--state", metavar="STATE", help="open, filled, cancelled, refused or expired."),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help="open (all but final), partly_filled, unknown, filled, cancelled, refused or expired.",
+        ),
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
@@ -47,12 +51,15 @@ async def orders(
     from autotrader.v1 import portfolio_pb2
     from cli.filters import one_of, time_range
     from cli.output import print_table
-    from tui.words import ORDER_STATES
+    from tui.words import ALIVE, ORDER_STATES
 
-    numbers = {word.word: number for number, word in ORDER_STATES.items()}
+    numbers: dict[str, tuple[portfolio_pb2.OrderState.ValueType, ...]]
+    numbers = {word.word.replace(" ", "_"): (number,) for number, word in ORDER_STATES.items()}
+    numbers["open"] = ALIVE
+    chosen = [one_of("--state", state, tuple(numbers)) for state in states or ()]
     request = portfolio_pb2.ListOrdersRequest(
         symbols=symbols,
-        states=[numbers[one_of("--state", state, tuple(numbers))] for state in states or ()],
+        states=sorted({number for state in chosen for number in numbers[state]}),
         range=time_range(since, until),
     )
     answer = await shell.pages(shell.client.portfolio.ListOrders, request, "orders", limit)
@@ -107,7 +114,9 @@ async def trades(
 
 def _position(each: "portfolio_pb2.Position") -> tuple[str, ...]:
     from tui import text
+    from tui.words import protection_words
 
+    entered = text.moment(each.entry_time) + (", closing" if each.closing else "")
     return (
         each.symbol,
         text.number(each.amount_base),
@@ -117,23 +126,26 @@ def _position(each: "portfolio_pb2.Position") -> tuple[str, ...]:
         text.price(each.target_quote),
         text.signed(each.unrealized_profit_quote),
         text.signed(each.unrealized_profit_percent),
-        text.moment(each.entry_time) + (", closing" if each.closing else ""),
+        "\n".join(filter(None, (entered, protection_words(each)))),
     )
 
 
 def _order(each: "portfolio_pb2.Order") -> tuple[str, ...]:
     from tui import text
-    from tui.words import ORDER_STATES, SIDES, UNKNOWN
+    from tui.words import SIDES, UNKNOWN, order_amount, order_price, order_state
 
     prices = ", ".join(text.price(fill.price_quote) for fill in each.fills)
+    waits_for = "" if each.sizing_price_quote else order_price(each)
+    why = each.ended_why or each.cancelling
+    kind = "" if each.kind == "market" else text.readable(each.kind)
     return (
         text.moment(each.decided_at),
         each.symbol,
-        SIDES.get(each.side, UNKNOWN).word,
-        text.number(each.amount_base),
-        prices or text.NONE,
-        ORDER_STATES.get(each.state, UNKNOWN).word,
-        f"{each.reason}{': ' if each.ended_why else ''}{each.ended_why}",
+        f"{SIDES.get(each.side, UNKNOWN).word} {kind}".rstrip(),
+        order_amount(each),
+        prices or text.price(waits_for),
+        order_state(each).word,
+        f"{each.reason}{': ' if why else ''}{why}",
     )
 
 

@@ -1,4 +1,4 @@
-"""`autotrader run`: the engine on Ray, paper trading on simulated candles or replaying stored ones."""
+"""`autotrader run`: the engine on Ray, on a simulated market, an exchange, or stored candles."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.options import ConfigOption, VerboseOption
+from trading.errors import InputError
 
 if TYPE_CHECKING:
     from cli.config import LoadedSettings
+    from cli.run_plans import Planned
+    from trading.settings import Settings
 
 DEFAULT_REPLAY_FOLDER = Path("replay")
 
@@ -26,7 +29,8 @@ def command(
     ] = None,
     force: Annotated[bool, typer.Option(help="Begin a replay anew, whatever --out holds.")] = False,
     address: Annotated[str | None, typer.Option(metavar="ADDR", help="A Ray cluster to run on.")] = None,
-    live: Annotated[bool, typer.Option(help="Trade with money.")] = False,
+    live: Annotated[bool, typer.Option("--live", help="Trade with money: also engine.mode = live.")] = False,
+    yes_live: Annotated[bool, typer.Option("--yes-live", help="Trade with money, ask nothing.")] = False,
     config: ConfigOption = None,
     verbose: VerboseOption = False,
 ) -> None:
@@ -37,50 +41,83 @@ def command(
     if out is not None:
         free_folder(out)
     if replay:
-        from cli.config import load_settings
         from cli.live_view import follow
-        from cli.run_plans import replay_plan, with_control
 
-        loaded = load_settings(config, overrides or [])
-        per_second = candles_per_second(speed)
-        planned = replay_plan(loaded.settings, replay, out or DEFAULT_REPLAY_FOLDER, per_second, force)
-        if per_second is not None:
-            planned = with_control(planned, loaded, {})
+        if live or yes_live:
+            raise InputError("--live: stored candles are replayed without money; leave out --live")
+        planned = _replay_planned(config, overrides or [], replay, speed, out or DEFAULT_REPLAY_FOLDER, force)
         with ray_meanwhile(address) as ray_ready:
             follow(planned, ray_ready)
         return
-    loaded = paper_settings(config, overrides or [], live)
+    loaded = engine_settings(config, overrides or [], live, yes_live)
     with ray_meanwhile(address) as ray_ready:
         from cli.live_view import follow
-        from cli.run_plans import paper_plan, with_control
+        from cli.run_plans import with_control
         from cli.stored_settings import stored_changes
 
-        settings = loaded.settings
-        changed = stored_changes(settings.database.url)
-        follow(with_control(paper_plan(settings, out), loaded, changed), ray_ready)
+        changed = stored_changes(loaded.settings.database.url)
+        planned = engine_plan(loaded.settings, out, yes_live)
+        follow(with_control(planned, loaded, changed), ray_ready)
 
 
-def paper_settings(config: Path | None, overrides: list[str], live: bool) -> "LoadedSettings":
-    """The settings of paper trading; raises InputError for what this version does not have."""
+def _replay_planned(
+    config: Path | None, overrides: list[str], replay: list[str], speed: str, out: Path, force: bool
+) -> "Planned":
+    """The plan of a replay; with a control plane where it is slow enough to be looked at."""
+    from cli.config import load_settings
+    from cli.going_live import keep_keys
+    from cli.run_plans import replay_plan, with_control
+
+    loaded = load_settings(config, overrides)
+    keep_keys()
+    per_second = candles_per_second(speed)
+    planned = replay_plan(loaded.settings, replay, out, per_second, force)
+    return planned if per_second is None else with_control(planned, loaded, {})
+
+
+def engine_settings(
+    config: Path | None, overrides: list[str], live: bool, yes_live: bool
+) -> "LoadedSettings":
+    """The settings of an engine; raises InputError for what does not go together."""
+    from cli import going_live
     from cli.stored_settings import load_with_changes
-    from trading.errors import InputError
 
     loaded = load_with_changes(config, overrides)
     settings = loaded.settings
-    if live or settings.engine.mode == "live":
-        raise InputError("engine.mode: 'live' is not there yet in this version; allowed: paper")
-    if settings.feed.source != "simulated":
+    going_live.require_both(settings, live)
+    if yes_live and not live:
+        raise InputError("--yes-live without --live: it only answers what --live asks")
+    if settings.feed.source == "replay":
         raise InputError(
-            f"feed.source: {settings.feed.source!r} is not there yet in this version; allowed: simulated "
-            "(and `run --replay SYMBOL=FILE` for stored candles)"
+            "feed.source: 'replay' is started by `autotrader run --replay SYMBOL=FILE`; allowed: simulated, "
+            "exchange"
         )
+    if live:
+        going_live.require_answerable(yes_live)
+        going_live.require_keys(settings)
+        going_live.hand_over_keys(settings)
+    else:
+        going_live.keep_keys()
     return loaded
+
+
+def engine_plan(settings: "Settings", out: Path | None, yes_live: bool) -> "Planned":
+    """What the settings ask for: a simulated market, an exchange's prices, or trading with money."""
+    if settings.engine.mode == "live":
+        from cli.live_plan import live_plan
+
+        return live_plan(settings, out, yes_live)
+    if settings.feed.source == "exchange":
+        from cli.exchange_plans import paper_exchange_plan
+
+        return paper_exchange_plan(settings, out)
+    from cli.run_plans import paper_plan
+
+    return paper_plan(settings, out)
 
 
 def candles_per_second(speed: str) -> float | None:
     """The speed of a replay; None is as fast as it goes. Raises InputError otherwise."""
-    from trading.errors import InputError
-
     if speed == "max":
         return None
     try:

@@ -12,7 +12,7 @@ import msgspec
 from actors.market_data.feed import FeedSpec, ReplayFeed, SimulatedFeed
 from actors.persistence.engine_url import NoDatabaseYet, is_sqlite, parse_url, sqlite_file
 from actors.persistence.reader import Reader
-from actors.persistence.runs import Mode, Run, RunSetup, Status
+from actors.persistence.runs import Mode, Run, RunSetup, Status, ways_out
 from actors.persistence.store import Store
 from actors.plan import Companion, Plan
 from actors.strategy_spec import StrategySpec, spec_of
@@ -111,8 +111,8 @@ def paper_plan(settings: Settings, out: Path | None) -> Planned:
     setup = RunSetup(
         Mode.PAPER, settings_json(settings), f"simulated, seed {settings.feed.seed}", simulated=True
     )
-    run = _begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
-    plan = Plan(url, feed, rules, ANCHOR_MS, _specs(settings))
+    run = begin(url, setup, RunStarted(rules, ANCHOR_MS, first_open_ms))
+    plan = Plan(url, feed, rules, ANCHOR_MS, strategy_specs(settings))
     title = f"SIMULATED market, paper money: {', '.join(settings.engine.symbols)}"
     return Planned(plan, run, title, out, json.loads(setup.settings), simulated=True)
 
@@ -141,7 +141,7 @@ def replay_plan(
     )
     url = _replay_url(settings.database.url, out)
     run = _begin_replay(url, out, setup, RunStarted(rules, grid.first_ms, grid.first_ms), force)
-    plan = Plan(url, feed, rules, grid.first_ms, _specs(settings))
+    plan = Plan(url, feed, rules, grid.first_ms, strategy_specs(settings))
     title = f"replay of {', '.join(symbol for symbol, _ in files)}"
     simulated = any(is_simulated(path) for _, path in files)
     return Planned(plan, run, title, out, shown, simulated)
@@ -160,23 +160,29 @@ def settings_json(settings: Settings) -> str:
     return json.dumps(settings.model_dump(mode="json", exclude={"exchange", "control", "database"}))
 
 
-def _specs(settings: Settings) -> tuple[StrategySpec, ...]:
+def strategy_specs(settings: Settings) -> tuple[StrategySpec, ...]:
+    """What the strategies' actors are made from."""
     return tuple(map(spec_of, settings.strategies))
 
 
-def _begin(url: str, setup: RunSetup, started: RunStarted) -> Run:
+def begin(url: str, setup: RunSetup, started: RunStarted) -> Run:
     """The stored run that goes on, or a new one. Raises StorageError for one on other candles."""
     store = Store.open(url, now_ms)
     try:
         run = store.begin(setup, started)
     finally:
         store.close()
-    if run.source != setup.source:
-        raise StorageError(
-            f"feed: the account in this database trades {run.source!r}, the settings say {setup.source!r}; "
-            "set it back, or archive the account with `autotrader paper reset`"
-        )
+    require_source(run, setup.source)
     return run
+
+
+def require_source(run: Run, source: str) -> None:
+    """Raise StorageError when the stored run has its candles from elsewhere."""
+    if run.source != source:
+        raise StorageError(
+            f"feed: the account in this database trades {run.source!r}, the settings say {source!r}; "
+            + ways_out(run)
+        )
 
 
 def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, force: bool) -> Run:
@@ -196,7 +202,7 @@ def _begin_replay(url: str, out: Path, setup: RunSetup, started: RunStarted, for
             store.archive(earlier.id)
         finally:
             store.close()
-    return _begin(url, setup, started)
+    return begin(url, setup, started)
 
 
 def _newest_run(url: str, source: str) -> Run | None:

@@ -23,7 +23,7 @@ SQLITE = "sqlite:///"
 
 def load_with_changes(config: Path | None = None, overrides: Sequence[str] = ()) -> LoadedSettings:
     """The effective settings of this installation, those changed at run time included."""
-    url = load_settings(config).settings.database.url
+    url = load_settings(config, overrides).settings.database.url
     return load_settings(config, overrides, stored_changes(url))
 
 
@@ -67,6 +67,10 @@ def checked_change(config: Path | None, key: str, text: str) -> Change:
     if path[0] == "database":
         raise SettingsError(
             f"{key}: changes are stored in this database; set it in the file or the environment"
+        )
+    if path == ("engine", "mode"):
+        raise SettingsError(
+            f"{key}: paper and live store changes in a database each; set it in the file or the environment"
         )
     known, value = key_of(path), to_json(parse_text(text, path), indent=" ")
     changed = load_settings(config, (), {**before, known: value})

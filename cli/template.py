@@ -3,6 +3,9 @@
 ENV_EXAMPLE = """\
 # Copy this to .env and run: chmod 600 .env
 # Secrets come from here or from the environment, never from autotrader.toml.
+# The keys are for trading with money alone (engine.mode = "live" and `autotrader run --live`):
+# give them the right to trade, none to withdraw, and allow only this machine's address.
+# Money has a database of its own, autotrader-live.db unless you name another.
 AUTOTRADER__EXCHANGE__API_KEY=
 AUTOTRADER__EXCHANGE__API_SECRET=
 

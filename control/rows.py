@@ -24,8 +24,8 @@ SIDES = {
 ORDER_STATES = {
     "waiting": portfolio_pb2.ORDER_STATE_OPEN,
     "open": portfolio_pb2.ORDER_STATE_OPEN,
-    "partly_filled": portfolio_pb2.ORDER_STATE_OPEN,
-    "unknown": portfolio_pb2.ORDER_STATE_OPEN,
+    "partly_filled": portfolio_pb2.ORDER_STATE_PARTLY_FILLED,
+    "unknown": portfolio_pb2.ORDER_STATE_UNKNOWN,
     "filled": portfolio_pb2.ORDER_STATE_FILLED,
     "cancelled": portfolio_pb2.ORDER_STATE_CANCELLED,
     "refused": portfolio_pb2.ORDER_STATE_REFUSED,
@@ -46,10 +46,11 @@ _MILLIONTH = Decimal("0.000001")
 
 
 def decimal_text(value: Decimal | None) -> str:
-    """A decimal as the wire has it: every digit that it has, no exponent, no minus zero; None is ""."""
+    """A decimal as the wire has it: exact, no exponent, no idle zeros, no minus zero; None is ""."""
     if value is None:
         return ""
-    return format(value if value else abs(value), "f")
+    text = format(value if value else abs(value), "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def millionths_text(count: int) -> str:
@@ -106,6 +107,8 @@ def fill_message(row: Row) -> portfolio_pb2.Fill:
         fee_quote=decimal_text(row["fee"]),
         time=timestamp(row["time"]),
         reason=row["reason"],
+        fee_currency=row["fee_currency"] or "",
+        fee_paid=decimal_text(row["fee_paid"]),
     )
 
 
@@ -123,6 +126,11 @@ def order_message(row: Row, fills: Iterable[Row] = ()) -> portfolio_pb2.Order:
         sizing_price_quote=decimal_text(row["sizing_price"]),
         ended_why=row["ended_why"] or "",
         fills=map(fill_message, fills),
+        trigger_quote=decimal_text(row["trigger_price"]),
+        limit_quote=decimal_text(row["limit_price"]),
+        filled_base=decimal_text(row["filled"]),
+        exchange_order_id=row["exchange_id"] or "",
+        cancelling=row["cancelling"] or "",
     )
 
 

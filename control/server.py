@@ -22,6 +22,7 @@ from autotrader.v1 import (
     account_pb2_grpc,
     audit_pb2_grpc,
     decision_pb2_grpc,
+    engine_pb2,
     engine_pb2_grpc,
     event_pb2,
     event_pb2_grpc,
@@ -159,7 +160,9 @@ class ControlServer:
 
     async def _model(self, reader: Reader, settings: LiveSettings) -> ReadModel:
         spec, now_ms = self._spec, self._now_ms
-        facts = RunFacts(spec.run_id, spec.mode, spec.feed, spec.version, now_ms())
+        real = spec.mode in (engine_pb2.TRADING_MODE_PAPER, engine_pb2.TRADING_MODE_LIVE)
+        exchange = spec.settings.exchange.id if real else ""
+        facts = RunFacts(spec.run_id, spec.mode, spec.feed, spec.version, now_ms(), exchange)
 
         def strategies() -> list[StrategySpec]:
             return [spec_of(chosen) for chosen in settings.now.strategies]

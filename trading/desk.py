@@ -153,7 +153,7 @@ class _Desk:
         self._cancel_entry("an exit comes")
         if self.symbol.entry is not None or self.live.stop is not None or self.live.strays:
             return
-        amount = self.market.sellable(position.amount, self.live.price or self.symbol.last_close)
+        amount = self.market.sellable(position.amount, self._worth_at(position))
         if not amount:
             self._book_dust(position, order)
         elif self.now_ms >= self.live.exit_again_ms:
@@ -218,10 +218,14 @@ class _Desk:
         """Whether what is held is what a finished sale left, and too little to sell."""
         if self.symbol.entry is not None or self.live.stop is not None or self.live.strays:
             return False
-        price = self.live.price or self.symbol.last_close
         if position.amount < self.market.amount_step:
             return True
-        return bool(position.sold) and not self.market.sellable(position.amount, price)
+        return bool(position.sold) and not self.market.sellable(position.amount, self._worth_at(position))
+
+    def _worth_at(self, position: Position) -> int:
+        """The price at which what is held is worth selling or not: a crash makes no dust, and whether so
+        little is taken is the exchange's to say."""
+        return max(self.live.price or self.symbol.last_close, position.entry_price)
 
     def _limit_under(self, trigger: int) -> int:
         live = self.state.rules.live

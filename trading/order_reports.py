@@ -82,7 +82,7 @@ def stray(books: Books, live: LiveSymbol, order: Order) -> Found:
     state = OrderState.UNKNOWN if order.state in FINAL else order.state
     live.strays[order.id] = replace(order, cancelling=why, state=state)
     notice = Noticed(Level.ALARM, "late_order", f"order {order.id} reached the exchange late")
-    return [notice, CancelIntended(order.id, order.symbol, why)]
+    return [notice, OrderChanged(live.strays[order.id]), CancelIntended(order.id, order.symbol, why)]
 
 
 class _Report:

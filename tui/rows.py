@@ -4,7 +4,16 @@ from autotrader.v1 import decision_pb2, log_pb2, portfolio_pb2
 from tui import text
 from tui.paint import paint, pieces, result
 from tui.widgets.table import Column, Row
-from tui.words import DECISION_KINDS, LOG_LEVELS, ORDER_STATES, SIDES, UNKNOWN
+from tui.words import (
+    DECISION_KINDS,
+    LOG_LEVELS,
+    SIDES,
+    UNKNOWN,
+    order_amount,
+    order_price,
+    order_state,
+    protection_words,
+)
 
 POSITIONS = (
     Column("symbol", "Symbol", 10),
@@ -62,7 +71,10 @@ LOGS = (
 
 
 def position_row(position: portfolio_pb2.Position) -> Row:
-    """An open position."""
+    """An open position; a stop that is missing at the exchange is loud."""
+    missing = position.protection == portfolio_pb2.PROTECTION_MISSING
+    guard = protection_words(position) or "open"
+    state = ", ".join(["closing"] * position.closing + [guard] * (guard != "open" or not position.closing))
     cells = {
         "symbol": paint(position.symbol, "strong"),
         "amount": paint(text.number(position.amount_base)),
@@ -70,11 +82,11 @@ def position_row(position: portfolio_pb2.Position) -> Row:
         "last": paint(text.price(position.last_price_quote)),
         "profit": result(position.unrealized_profit_quote),
         "percent": result(position.unrealized_profit_percent),
-        "stop": paint(text.price(position.stop_quote)),
+        "stop": paint(("✖ " if missing else "") + text.price(position.stop_quote), "loud" if missing else ""),
         "target": paint(text.price(position.target_quote)),
         "notional": paint(text.number(position.notional_quote, 2)),
         "time": paint(text.moment(position.entry_time)),
-        "state": paint("closing" if position.closing else "open", "warn" if position.closing else "dim"),
+        "state": paint(state, "loud" if missing else "warn" if position.closing else "dim"),
     }
     return Row(position.symbol, cells, position)
 
@@ -95,20 +107,19 @@ def trade_row(trade: portfolio_pb2.Trade) -> Row:
         "fees": paint(f"{fees:,.2f}"),
         "order": paint(trade.entry_order_id, "dim"),
     }
-    return Row(trade.entry_order_id, cells, trade)
+    return Row(f"{trade.entry_order_id} {trade.exit_order_id}", cells, trade)
 
 
 def order_row(order: portfolio_pb2.Order) -> Row:
-    """An order; its price is that of its newest fill, else the one it was sized at."""
-    side, state = SIDES.get(order.side, UNKNOWN), ORDER_STATES.get(order.state, UNKNOWN)
-    price = order.fills[-1].price_quote if order.fills else order.sizing_price_quote
+    """An order as it stands."""
+    side, state = SIDES.get(order.side, UNKNOWN), order_state(order)
     cells = {
         "time": paint(text.moment(order.decided_at)),
         "symbol": paint(order.symbol),
         "side": paint(str(side), side.tone),
         "kind": paint(text.readable(order.kind)),
-        "amount": paint(text.number(order.amount_base)),
-        "price": paint(text.price(price), "" if order.fills else "dim"),
+        "amount": paint(order_amount(order)),
+        "price": paint(text.price(order_price(order)), "" if order.fills else "dim"),
         "state": paint(str(state), state.tone),
         "reason": paint(text.readable(order.reason)),
         "id": paint(order.id, "dim"),

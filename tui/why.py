@@ -5,7 +5,7 @@ from textual.content import Content
 from autotrader.v1 import common_pb2, decision_pb2, portfolio_pb2
 from tui import text
 from tui.paint import paint, pieces
-from tui.words import DECISION_KINDS, ORDER_STATES, SIDES, UNKNOWN
+from tui.words import DECISION_KINDS, SIDES, UNKNOWN, order_amount, order_state, paid_words
 
 BAR_WIDTH = 16
 
@@ -71,18 +71,25 @@ def _risk(decision: decision_pb2.Decision) -> Content:
 
 def order_text(order: portfolio_pb2.Order) -> Content:
     """An order and its fills."""
-    side, state = SIDES.get(order.side, UNKNOWN), ORDER_STATES.get(order.state, UNKNOWN)
+    side, state = SIDES.get(order.side, UNKNOWN), order_state(order)
     lines = [
         paint("Order", "accent"),
         pieces(
             (str(side), side.tone),
-            (f" {text.number(order.amount_base)} {order.symbol} {text.readable(order.kind)}", ""),
+            (f" {order_amount(order)} {order.symbol} {text.readable(order.kind)}", ""),
             (f", because of {text.readable(order.reason)}   ", "dim"),
             (str(state), state.tone),
         ),
         paint(f"{order.id}, decided {text.moment(order.decided_at)} UTC", "dim"),
     ]
-    if order.ended_why:
+    if order.trigger_quote:
+        limit = f", not under {text.price(order.limit_quote)}" if order.limit_quote else ""
+        lines.append(paint(f"active at {text.price(order.trigger_quote)}{limit}"))
+    if order.exchange_order_id:
+        lines.append(paint(f"the exchange's id: {order.exchange_order_id}", "dim"))
+    if order.cancelling:
+        lines.append(paint(f"cancelled because: {order.cancelling}", "warn"))
+    if order.ended_why and order.ended_why != order.cancelling:
         lines.append(paint(f"ended: {order.ended_why}", "warn"))
     lines.append(paint("Fills" if order.fills else "no fill yet", "accent" if order.fills else "dim"))
     lines += [_fill(fill) for fill in order.fills]
@@ -91,7 +98,9 @@ def order_text(order: portfolio_pb2.Order) -> Content:
 
 def _fill(fill: portfolio_pb2.Fill) -> Content:
     words = f"{text.second(fill.time)} UTC  {text.number(fill.amount_base)} at {text.price(fill.price_quote)}"
+    paid = paid_words(fill)
     worth = f"  = {text.number(fill.notional_quote, 2)}, fee {text.number(fill.fee_quote, 2)}"
+    worth += f" ({paid})" if paid else ""
     return pieces((words, ""), (worth, "dim"))
 
 

@@ -11,6 +11,7 @@ from autotrader.v1 import (
     portfolio_pb2,
     run_pb2,
 )
+from tui import text
 
 
 class Word(NamedTuple):
@@ -57,6 +58,20 @@ ORDER_STATES = {
     portfolio_pb2.ORDER_STATE_CANCELLED: Word("-", "cancelled", "dim"),
     portfolio_pb2.ORDER_STATE_REFUSED: Word("✖", "refused", "bad"),
     portfolio_pb2.ORDER_STATE_EXPIRED: Word("-", "expired", "dim"),
+    portfolio_pb2.ORDER_STATE_PARTLY_FILLED: Word("◐", "partly filled", "warn"),
+    portfolio_pb2.ORDER_STATE_UNKNOWN: Word("?", "unknown", "bad"),
+}
+# Orders that are not final.
+ALIVE = (
+    portfolio_pb2.ORDER_STATE_OPEN,
+    portfolio_pb2.ORDER_STATE_PARTLY_FILLED,
+    portfolio_pb2.ORDER_STATE_UNKNOWN,
+)
+PROTECTIONS = {
+    portfolio_pb2.PROTECTION_NONE: "no stop is set",
+    portfolio_pb2.PROTECTION_ENGINE: "stop by the engine",
+    portfolio_pb2.PROTECTION_EXCHANGE: "stop on the exchange",
+    portfolio_pb2.PROTECTION_MISSING: "STOP MISSING",
 }
 DECISION_KINDS = {
     decision_pb2.DECISION_KIND_APPROVED: Word("✔", "approved", "good"),
@@ -81,3 +96,52 @@ ROLES = {
     access_pb2.ROLE_OPERATOR: "operator",
     access_pb2.ROLE_ADMIN: "admin",
 }
+
+
+def mode_words(status: engine_pb2.EngineStatus) -> str:
+    """Where orders go, and at which exchange: "LIVE binanceus"."""
+    return f"{MODES.get(status.mode, 'UNKNOWN')} {text.visible(status.exchange)}".rstrip()
+
+
+def protection_words(position: portfolio_pb2.Position) -> str:
+    """Who watches over a position's stop, and since when nobody does; "" when that is not told."""
+    words = PROTECTIONS.get(position.protection, "")
+    if position.protection == portfolio_pb2.PROTECTION_MISSING:
+        return f"{words} since {text.second(position.unprotected_since)[11:]}"
+    return words
+
+
+def order_state(order: portfolio_pb2.Order) -> Word:
+    """Where an order stands; one that is being cancelled says so."""
+    state = ORDER_STATES.get(order.state, UNKNOWN)
+    if order.cancelling and order.state in ALIVE:
+        return Word(state.symbol, "cancelling", "warn")
+    return state
+
+
+def order_amount(order: portfolio_pb2.Order) -> str:
+    """How much; of a part that was filled how much of how much."""
+    amount = text.number(order.amount_base)
+    part = text.decimal(order.filled_base)
+    if not part or part == text.decimal(order.amount_base):
+        return amount
+    return f"{text.number(order.filled_base)} of {amount}"
+
+
+def order_price(order: portfolio_pb2.Order) -> str:
+    """The price of its newest fill, else the one that it waits for, else the one it was sized at."""
+    if order.fills:
+        return order.fills[-1].price_quote
+    return order.trigger_quote or order.limit_quote or order.sizing_price_quote
+
+
+def paid_words(fill: portfolio_pb2.Fill) -> str:
+    """The fee in what it was paid in, where that is another currency; "" else."""
+    if not fill.fee_currency or fill.symbol.endswith(f"/{fill.fee_currency}"):
+        return ""
+    return f"{text.number(fill.fee_paid)} {fill.fee_currency}"
+
+
+def external_words(status: engine_pb2.EngineStatus) -> str:
+    """What the account holds beside the engine's."""
+    return ", ".join(f"{text.number(each.amount)} {each.currency}" for each in status.external)

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, insert, select
 
 from actors.persistence import tables
 from trading.decisions import Noticed
-from trading.events import CandlesClosed, Command, RunStarted, SignalsCollected, VenueReported
+from trading.events import CandlesClosed, RunStarted, SignalsCollected
 from trading.journal import Entry
 
 
@@ -51,11 +51,12 @@ def notice_row(noticed: Noticed, entry: Entry, timeframe_ms: int) -> dict[str, A
 
 
 def event_time_ms(entry: Entry, timeframe_ms: int) -> int:
-    """When an entry's event happened; candles and signals at their candle's close."""
+    """When an entry's event happened; candles at their close, signals too where no later time is known."""
     event = entry.event
     if isinstance(event, RunStarted):
         return event.first_open_ms
-    if isinstance(event, CandlesClosed | SignalsCollected):
+    if isinstance(event, CandlesClosed):
         return event.open_time_ms + timeframe_ms
-    assert isinstance(event, VenueReported | Command)
-    return event.time_ms
+    if isinstance(event, SignalsCollected):
+        return event.taken_ms or event.open_time_ms + timeframe_ms
+    return int(getattr(event, "time_ms", 0))

@@ -1,7 +1,7 @@
 """From journal entries to the rows of one run's tables."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from sqlalchemy import Connection, Delete, Insert, Table, Update, bindparam, delete, insert, select, update
@@ -11,6 +11,7 @@ from actors.persistence import tables
 from actors.persistence.bulk import insert_rows
 from actors.persistence.daily import Day, Days, day_of, day_row
 from actors.persistence.log import notice_row
+from actors.persistence.order_rows import ORDER_DECISIONS, OrderRows
 from actors.persistence.rows import (
     Row,
     abstention_row,
@@ -18,8 +19,6 @@ from actors.persistence.rows import (
     decision_row,
     equity_row,
     fill_row,
-    filled_order_row,
-    order_row,
     position_row,
     risk_row,
     signal_row,
@@ -28,12 +27,10 @@ from actors.persistence.rows import (
 from actors.persistence.runs import Run
 from actors.persistence.units import Units
 from trading.decisions import (
+    AnyDecision,
     EquityMarked,
     FillBooked,
     Noticed,
-    OrderEnded,
-    OrderIntended,
-    OrderReasonRaised,
     OutcomeDecided,
     PositionOpened,
     TradeClosed,
@@ -47,8 +44,8 @@ from trading.state import EngineState
 class Projection:
     """What a batch of one run's entries changes in its tables.
 
-    Give it the entries in order with `add`, then call `write` once. Orders are inserted when they
-    are intended (or filled: a stop never waits as an order), and updated when they end.
+    Give it the entries in order with `add`, then call `write` once. Orders are inserted when they are
+    intended (or filled: a simulated stop never waits as an order), and updated as they change and end.
     """
 
     def __init__(self, run: Run, newest_day: Day | None) -> None:
@@ -57,9 +54,7 @@ class Projection:
         self._days = Days(newest_day, run.rules.initial_capital)
         self._rows: dict[Table, list[Row]] = defaultdict(list)
         self._late_signals: list[Row] = []
-        self._intended: list[Row] = []
-        self._filled: list[Row] = []
-        self._ended: list[Row] = []
+        self._orders = OrderRows(self._units)
         self._positions: dict[str, Position | None] = {}
 
     def add(self, entry: Entry) -> None:
@@ -102,16 +97,12 @@ class Projection:
     def _outcome_decided(self, decision: OutcomeDecided, _entry: Entry) -> None:
         self._rows[tables.decisions].append(decision_row(decision))
 
-    def _order_intended(self, decision: OrderIntended | OrderReasonRaised, entry: Entry) -> None:
-        self._intended.append(order_row(decision.order, entry.sequence, self._units))
-
-    def _order_ended(self, decision: OrderEnded, _entry: Entry) -> None:
-        ending = decision.ending
-        self._ended.append({"b_id": ending.order_id, "state": ending.state.value, "ended_why": ending.why})
+    def _order_decided(self, decision: AnyDecision, entry: Entry) -> None:
+        self._orders.add(decision, entry)
 
     def _fill_booked(self, decision: FillBooked, entry: Entry) -> None:
+        self._orders.add(decision, entry)
         self._rows[tables.fills].append(fill_row(decision.fill, entry.sequence, self._units))
-        self._filled.append(filled_order_row(decision.fill, entry.sequence, self._units))
 
     def _position_opened(self, decision: PositionOpened, _entry: Entry) -> None:
         self._positions[decision.position.symbol] = decision.position
@@ -126,18 +117,17 @@ class Projection:
         self._rows[tables.system_log].append(row)
 
     def _write_orders(self, connection: Connection) -> None:
-        upsert = _upsert(connection, tables.orders)
-        key = tables.orders.primary_key
-        raised = upsert.on_conflict_do_update(key, set_={"reason": upsert.excluded.reason})
-        filled = upsert.on_conflict_do_update(key, set_={"state": upsert.excluded.state})
-        self._execute(connection, raised, self._intended)
-        self._execute(connection, filled, self._filled)
-        ended = update(tables.orders).where(_mine(tables.orders), tables.orders.c.id == bindparam("b_id"))
+        """An order that is there keeps the entry that made it."""
+        table, orders = tables.orders, self._orders
+        self._upsert(connection, table, [*orders.whole.values()], frozenset({"sequence"}))
+        upsert = _upsert(connection, table)
+        filled = {name: upsert.excluded[name] for name in ("state", "filled", "ended_why")}
         self._execute(
-            connection,
-            ended.values(state=bindparam("state"), ended_why=bindparam("ended_why")),
-            self._ended,
+            connection, upsert.on_conflict_do_update(table.primary_key, set_=filled), [*orders.fills.values()]
         )
+        for names, rows in orders.changes():
+            changed = update(table).where(_mine(table), table.c.id == bindparam("b_id"))
+            self._execute(connection, changed.values({name: bindparam(name) for name in names}), rows)
 
     def _write_days(self, connection: Connection) -> None:
         timeframe_ms = self._run.rules.timeframe_ms
@@ -152,10 +142,13 @@ class Projection:
         held = [each for each in self._positions.values() if each is not None]
         self._execute(connection, insert(table), [position_row(each, self._units) for each in held])
 
-    def _upsert(self, connection: Connection, table: Table, rows: list[Row]) -> None:
-        """Insert rows, or put them in the place of those with the same key."""
+    def _upsert(
+        self, connection: Connection, table: Table, rows: list[Row], kept: Set[str] = frozenset()
+    ) -> None:
+        """Insert rows, or put them in the place of those with the same key, but for the columns `kept`."""
         upsert = _upsert(connection, table)
-        changed = {column.name: column for column in upsert.excluded if not column.primary_key}
+        kept = {*kept, *table.primary_key.columns.keys()}
+        changed = {column.name: column for column in upsert.excluded if column.name not in kept}
         self._execute(connection, upsert.on_conflict_do_update(table.primary_key, set_=changed), rows)
 
     def _execute(self, connection: Connection, statement: Insert | Update | Delete, rows: list[Row]) -> None:
@@ -194,9 +187,7 @@ def _upsert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.
 _HANDLERS: dict[type[Any], Callable[[Projection, Any, Entry], None]] = {
     EquityMarked: Projection._equity_marked,
     OutcomeDecided: Projection._outcome_decided,
-    OrderIntended: Projection._order_intended,
-    OrderReasonRaised: Projection._order_intended,
-    OrderEnded: Projection._order_ended,
+    **dict.fromkeys(ORDER_DECISIONS, Projection._order_decided),
     FillBooked: Projection._fill_booked,
     PositionOpened: Projection._position_opened,
     TradeClosed: Projection._trade_closed,

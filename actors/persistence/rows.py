@@ -10,7 +10,7 @@ from trading.candles import Candle
 from trading.decisions import Approved, EquityMarked, OutcomeDecided, Refused
 from trading.events import Abstention
 from trading.ledger import Position, Trade
-from trading.orders import Fill, Order, OrderState, Reason
+from trading.orders import Fill, Order, OrderKind, OrderState, Reason
 from trading.signals import Signal
 from trading.state import EngineState
 from trading.vote import Vote
@@ -79,42 +79,53 @@ def decision_row(decided: OutcomeDecided) -> Row:
 
 
 def order_row(order: Order, sequence: int, units: Units) -> Row:
-    """A row of `orders` for an order that waits."""
+    """A row of `orders`: an order as it stands."""
     return {
         "id": order.id,
         "sequence": sequence,
         "symbol": order.symbol,
         "side": order.side.value,
-        "kind": "market",
+        "kind": order.kind.value,
         "amount": units.amount(order.symbol, order.amount),
         "reason": order.reason.value,
-        "state": OrderState.WAITING.value,
+        "state": order.state.value,
         "decided_at": order.decided_ms,
         "sizing_price": units.level(order.symbol, order.sizing_price),
         "ended_why": None,
+        "trigger_price": units.level(order.symbol, order.trigger),
+        "limit_price": units.level(order.symbol, order.limit),
+        "filled": units.part(order.symbol, order.filled),
+        "exchange_id": order.exchange_id or None,
+        "cancelling": order.cancelling or None,
     }
 
 
 def filled_order_row(fill: Fill, sequence: int, units: Units) -> Row:
-    """A row of `orders` for a fill: that of the stop or target, which never waited as an order."""
+    """A row of `orders` for a simulated fill: that of the stop or target, which never waited as an order."""
     protection = fill.reason in (Reason.STOP, Reason.TAKE_PROFIT)
+    amount = units.amount(fill.symbol, fill.amount)
     return {
         "id": fill.order_id,
         "sequence": sequence,
         "symbol": fill.symbol,
         "side": fill.side.value,
-        "kind": fill.reason.value if protection else "market",
-        "amount": units.amount(fill.symbol, fill.amount),
+        "kind": fill.reason.value if protection else OrderKind.MARKET.value,
+        "amount": amount,
         "reason": fill.reason.value,
         "state": OrderState.FILLED.value,
         "decided_at": fill.time_ms,
         "sizing_price": None,
         "ended_why": None,
+        "trigger_price": None,
+        "limit_price": None,
+        "filled": amount,
+        "exchange_id": None,
+        "cancelling": None,
     }
 
 
 def fill_row(fill: Fill, sequence: int, units: Units) -> Row:
-    """A row of `fills`."""
+    """A row of `fills`; what was paid stands in its own currency too."""
     return {
         "id": fill.id,
         "sequence": sequence,
@@ -127,17 +138,24 @@ def fill_row(fill: Fill, sequence: int, units: Units) -> Row:
         "fee": units.quote(fill.fee),
         "time": fill.time_ms,
         "reason": fill.reason.value,
+        "fee_base": units.part(fill.symbol, fill.fee_base),
+        "fee_currency": fill.fee_currency or None,
+        "fee_paid": Decimal(fill.fee_paid) if fill.fee_paid else None,
     }
 
 
 def position_row(position: Position, units: Units) -> Row:
-    """A row of `positions`."""
+    """A row of `positions`; what was sold of it is None until something was."""
     symbol = position.symbol
+    sold = bool(position.sold)
     return {
         **_entry_columns(position, units),
         "stop": units.level(symbol, position.stop),
         "target": units.level(symbol, position.target),
         "highest_close": units.price(symbol, position.highest_close),
+        "sold": units.part(symbol, position.sold),
+        "sold_notional": units.quote(position.sold_notional) if sold else None,
+        "exit_fee": units.quote(position.exit_fee) if sold else None,
     }
 
 

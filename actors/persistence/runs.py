@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from actors.persistence import tables
 from actors.persistence.units import Units
+from trading.client_ids import engine_id
 from trading.errors import StorageError
 from trading.events import RunStarted
 from trading.rules import Rules
@@ -65,6 +66,11 @@ class Run(Struct, frozen=True):
     def symbols(self) -> tuple[str, ...]:
         """The symbols, in the order of the settings."""
         return tuple(market.symbol for market in self.rules.markets)
+
+    @property
+    def engine_id(self) -> str:
+        """What names this account's engine in the client ids of its orders at an exchange."""
+        return engine_id(f"{self.source}, run {self.id} of {self.created_ms}")
 
 
 def active_run(connection: Connection) -> Run | None:
@@ -126,9 +132,16 @@ def require_same(run: Run, mode: Mode, rules: Rules) -> None:
     for name, value in stored.items():
         if value != wanted[name]:
             raise StorageError(
-                f"{name}: the account in this database has {value}, the settings say {wanted[name]};"
-                " set it back, or archive the account with `autotrader paper reset`"
+                f"{name}: the account in this database has {value}, the settings say {wanted[name]}; "
+                + ways_out(run)
             )
+
+
+def ways_out(run: Run) -> str:
+    """The end of a sentence about settings that are not those of the stored account."""
+    if run.mode is Mode.LIVE:
+        return "it trades with money: set it back, or name another database in database.url"
+    return "set it back, or archive the account with `autotrader paper reset`"
 
 
 def _identity(mode: Mode, rules: Rules) -> dict[str, str]:

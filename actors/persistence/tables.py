@@ -88,6 +88,15 @@ Index(
 
 writer = Table("writer", metadata, Column("id", Integer, primary_key=True), _whole("epoch"))
 
+executor = Table(
+    "executor",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _whole("epoch"),
+    _text("holder"),
+    _time("taken_at"),
+)
+
 journal = _of_run(
     "journal",
     _whole("sequence", primary_key=True, autoincrement=False),
@@ -223,6 +232,11 @@ orders = _of_run(
     _time("decided_at"),
     _exact("sizing_price", nullable=True),
     _text("ended_why", nullable=True),
+    _exact("trigger_price", nullable=True),
+    _exact("limit_price", nullable=True),
+    _exact("filled", nullable=True),
+    _text("exchange_id", nullable=True),
+    _text("cancelling", nullable=True),
 )
 Index(None, orders.c.run_id, orders.c.sequence)
 
@@ -239,6 +253,9 @@ fills = _of_run(
     _exact("fee"),
     _time("time"),
     _text("reason"),
+    _exact("fee_base", nullable=True),
+    _text("fee_currency", nullable=True),
+    _exact("fee_paid", nullable=True),
 )
 Index(None, fills.c.run_id, fills.c.sequence)
 Index(None, fills.c.order_id)
@@ -256,12 +273,15 @@ positions = _of_run(
     _exact("target", nullable=True),
     _exact("highest_close"),
     _text("votes"),
+    _exact("sold", nullable=True),
+    _exact("sold_notional", nullable=True),
+    _exact("exit_fee", nullable=True),
 )
 
 trades = _of_run(
     "trades",
     _text("entry_order_id", primary_key=True),
-    _whole("sequence"),
+    _whole("sequence", primary_key=True, autoincrement=False),
     _text("symbol"),
     _exact("amount"),
     _time("entry_time"),

@@ -37,6 +37,10 @@ class Units:
         """An amount in base."""
         return EXACT.multiply(self._lots[symbol], lots)
 
+    def part(self, symbol: str, lots: int) -> Decimal | None:
+        """What was executed of an amount so far; 0 is nothing."""
+        return self.amount(symbol, lots) if lots else None
+
     def notional(self, symbol: str, ticks: int, lots: int) -> Decimal:
         """Price x amount in quote."""
         return self.quote(ticks * lots * self._tick_lots[symbol])

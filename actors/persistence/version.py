@@ -4,7 +4,7 @@ from sqlalchemy import Column, Connection, MetaData, String, Table, insert, insp
 
 from actors.persistence.tables import metadata
 
-HEAD = "0002"
+HEAD = "0004"
 # Alembic's own table, as it makes it.
 _VERSION = Table("alembic_version", MetaData(), Column("version_num", String(32), primary_key=True))
 

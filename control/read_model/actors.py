@@ -1,7 +1,7 @@
 """How the actors are, as the supervisor sees them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from actors import refs
@@ -15,6 +15,23 @@ LOST_MS = 5_000
 SLOW_MS = 5_000
 RECENT_ERRORS_MS = 60_000
 SUPERVISOR_NAME = refs.SUPERVISOR
+_NOTHING: tuple[Any, ...] = (None, "", [], (), {})
+MOST_FACTS, LONGEST_FACT = 20, 200
+# Facts that are shown in another way, or to nobody.
+INNER_FACTS = frozenset(
+    {
+        "errors",
+        "failure",
+        "finished",
+        "incarnation",
+        "last_error",
+        "latency_p50_ms",
+        "latency_p99_ms",
+        "released",
+        "unreconciled",
+        "waits_for",
+    }
+)
 
 
 class Actors:
@@ -80,6 +97,7 @@ class Actors:
             note=note,
             latency_p50_ms=facts.get("latency_p50_ms"),
             latency_p99_ms=facts.get("latency_p99_ms"),
+            facts=_shown(facts),
         )
 
     def _judged(
@@ -88,8 +106,9 @@ class Actors:
         if not self._supervised or seen.silent_ms > LOST_MS:
             return engine_pb2.HEALTH_LOST, "does not answer"
         facts = _facts(seen.health)
-        if facts.get("failure"):
-            return engine_pb2.HEALTH_DEGRADED, str(facts["failure"])
+        trouble = facts.get("failure") or facts.get("halted") or facts.get("trouble")
+        if trouble:
+            return engine_pb2.HEALTH_DEGRADED, str(trouble)
         if busy_ms > SLOW_MS:
             waits = facts.get("waits_for")
             return engine_pb2.HEALTH_DEGRADED, f"waits for {waits}" if waits else "its work takes long"
@@ -98,6 +117,25 @@ class Actors:
         if errors and now_ms - grew_ms < RECENT_ERRORS_MS:
             return engine_pb2.HEALTH_DEGRADED, note
         return engine_pb2.HEALTH_OK, note
+
+
+def _shown(facts: Mapping[str, Any]) -> Iterator[engine_pb2.ActorFact]:
+    """What an actor says of itself that is for people, a bounded part of it."""
+    told = [
+        (name, value) for name, value in facts.items() if name not in INNER_FACTS and value not in _NOTHING
+    ]
+    for name, value in told[:MOST_FACTS]:
+        yield engine_pb2.ActorFact(name=name, value=_words(value)[:LONGEST_FACT])
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {each}" for name, each in value.items())
+    if isinstance(value, list | tuple | set | frozenset):
+        return ", ".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _facts(health: Health | None) -> Mapping[str, Any]:

@@ -18,31 +18,38 @@ from control.rows import candle_message, decision_message, order_message, trade_
 from trading.decisions import (
     AnyDecision,
     Approved,
+    CancelIntended,
     FillBooked,
+    OrderChanged,
     OrderEnded,
     OrderIntended,
     OrderReasonRaised,
     OutcomeDecided,
     TradeClosed,
 )
-from trading.events import CandlesClosed, SignalsCollected
+from trading.events import CandlesClosed, OrderReported, SignalsCollected
 from trading.journal import Entry
-from trading.orders import OrderState
+from trading.orders import Fill, OrderState
 from trading.state import EngineState
 
 Telling = tuple["event_pb2.Topic.ValueType", str, event_pb2.Event]
 
 
 class Teller:
-    """Tells entries in order; remembers the orders that wait, at most two a symbol."""
+    """Tells entries in order; remembers the orders that are not final, with their fills, a few a symbol.
+
+    Of an order that was partly filled before the first entry, the fills before it are not told.
+    """
 
     def __init__(self, state: EngineState) -> None:
         self._units = Units(state.rules)
-        self._waiting: dict[str, Row] = {}
+        self._alive: dict[str, Row] = {}
+        self._fills: dict[str, list[Row]] = {}
         for symbol in state.symbols.values():
-            for order in (symbol.entry, symbol.exit):
+            at_exchange = symbol.live.orders() if symbol.live is not None else []
+            for order in (symbol.entry, symbol.exit, *at_exchange):
                 if order is not None:
-                    self._waiting[order.id] = order_row(order, state.sequence, self._units)
+                    self._alive[order.id] = order_row(order, state.sequence, self._units)
 
     def events(self, entry: Entry) -> Iterator[Telling]:
         """The events of the next entry."""
@@ -59,17 +66,21 @@ class Teller:
         match decision:
             case OutcomeDecided():
                 yield event_pb2.TOPIC_DECISIONS, decision.symbol, self._outcome(decision, entry)
-            case OrderIntended(order=order) | OrderReasonRaised(order=order):
-                row = self._waiting[order.id] = order_row(order, entry.sequence, self._units)
-                yield self._order(row)
+            case OrderIntended(order=order) | OrderReasonRaised(order=order) | OrderChanged(order=order):
+                self._alive[order.id] = order_row(order, entry.sequence, self._units)
+                yield self._told(order.id, final=order.state is OrderState.FILLED)
+            case CancelIntended(order_id=order_id) if order_id in self._alive:
+                self._alive[order_id]["cancelling"] = decision.why
+                yield self._told(order_id)
             case FillBooked(fill=fill):
-                filled = filled_order_row(fill, entry.sequence, self._units)
-                row = {**self._waiting.pop(fill.order_id, filled), "state": OrderState.FILLED.value}
-                yield self._order(row, fill_row(fill, entry.sequence, self._units))
-            case OrderEnded(ending=ending):
+                row = fill_row(fill, entry.sequence, self._units)
+                self._fills.setdefault(fill.order_id, []).append(row)
+                if not isinstance(entry.event, OrderReported):
+                    yield self._filled(fill, entry.sequence)
+            case OrderEnded(ending=ending) if ending.order_id in self._alive:
                 ended = {"state": ending.state.value, "ended_why": ending.why}
-                if ending.order_id in self._waiting:
-                    yield self._order({**self._waiting.pop(ending.order_id), **ended})
+                self._alive[ending.order_id].update(ended)
+                yield self._told(ending.order_id, final=True)
             case TradeClosed(trade=trade):
                 told = event_pb2.Event(trade=trade_message(trade_row(trade, entry.sequence, self._units)))
                 yield event_pb2.TOPIC_TRADES, trade.symbol, told
@@ -89,6 +100,16 @@ class Teller:
         message = decision_message(decision_row(decided), absent, order, reasons)
         return event_pb2.Event(decision=message)
 
-    @staticmethod
-    def _order(row: Row, *fills: Row) -> Telling:
+    def _filled(self, fill: Fill, sequence: int) -> Telling:
+        """A simulated fill is the whole of its order."""
+        row = filled_order_row(fill, sequence, self._units)
+        waiting = self._alive.setdefault(fill.order_id, row)
+        waiting.update(state=row["state"], filled=row["filled"])
+        return self._told(fill.order_id, final=True)
+
+    def _told(self, order_id: str, *, final: bool = False) -> Telling:
+        row, fills = self._alive[order_id], self._fills.get(order_id, [])
+        if final:
+            del self._alive[order_id]
+            self._fills.pop(order_id, None)
         return event_pb2.TOPIC_ORDERS, row["symbol"], event_pb2.Event(order=order_message(row, fills))

@@ -32,13 +32,15 @@ FAR_BEHIND = 5_000
 
 
 class RunFacts(Struct, frozen=True):
-    """What does not change while the engine runs; `feed` says in words where candles come from."""
+    """What does not change while the engine runs; `feed` says in words where candles come from, `exchange`
+    which one it is, or is empty."""
 
     run_id: int
     mode: int
     feed: str
     version: str
     started_ms: int
+    exchange: str = ""
 
 
 class ReadModel:
@@ -188,6 +190,7 @@ class ReadModel:
         status.failure = self.actors.fact(refs.RISK, "failure") or ""
         status.state = self._state_of(state, status.failure)
         status.feed = self.facts.feed
+        status.exchange = self.facts.exchange
         status.symbols.extend(symbol_messages(state, self.units, self._outcomes))
         status.timeframe = timeframe_name(state.rules.timeframe_ms)
         if self._candle_seen_ms is not None:

@@ -14,6 +14,7 @@ import pytest
 
 from cli.main import COMMANDS, run
 from tests.data import ROOT
+from tests.support.engine import Commands
 from tests.trading.candle_tables import candles, changed, parquet
 from trading.history import load_history
 
@@ -25,10 +26,15 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.delenv(name)
 
 
-def autotrader(*arguments: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+@pytest.fixture
+def autotrader(capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(capsys)
+
+
+def in_a_process(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, "-m", "cli", *map(str, arguments)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        [sys.executable, "-m", "cli", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
@@ -78,14 +84,19 @@ def files_here() -> set[str]:
     ],
 )
 def test_bad_input_ends_with_two_one_sentence_and_nothing_written(
-    arguments: tuple[str, ...], said: str
+    arguments: tuple[str, ...], said: str, autotrader: Commands
 ) -> None:
     done = autotrader(*arguments)
-    assert done.returncode == 2
-    assert done.stdout == ""
-    assert done.stderr.startswith("error: ") and done.stderr.count("\n") == 1
-    assert said in done.stderr
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith("error: ") and done.err.count("\n") == 1
+    assert said in done.err
     assert files_here() == set()
+
+
+def test_bad_input_ends_a_process_with_two_and_one_sentence() -> None:
+    done = in_a_process("data", "verify", "nothing.parquet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: nothing.parquet: cannot be read (No such file or directory)\n"
 
 
 @pytest.mark.parametrize(
@@ -97,13 +108,13 @@ def test_bad_input_ends_with_two_one_sentence_and_nothing_written(
         ('type = "custom"\npath = "missing.py"', "missing.py"),
     ],
 )
-def test_strategy_with_a_fault_ends_with_two(strategy: str, said: str) -> None:
+def test_strategy_with_a_fault_ends_with_two(strategy: str, said: str, autotrader: Commands) -> None:
     Path("broken.py").write_text("raise RuntimeError('not today')\n")
     Path("autotrader.toml").write_text(f'[[strategies]]\nname = "mine"\n{strategy}\n')
     done = autotrader("strategies")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: strategies.mine: ") and done.stderr.count("\n") == 1
-    assert said in done.stderr
+    assert done.code == 2
+    assert done.err.startswith("error: strategies.mine: ") and done.err.count("\n") == 1
+    assert said in done.err
 
 
 def test_help_loads_nothing_heavy_and_lists_every_command() -> None:
@@ -157,58 +168,54 @@ def test_interrupted_command_ends_with_130() -> None:
     assert said == ""
 
 
-def test_init_writes_the_defaults_and_refuses_to_overwrite() -> None:
-    assert autotrader("init", "desk").returncode == 0
+def test_init_writes_the_defaults_and_refuses_to_overwrite(autotrader: Commands) -> None:
+    assert autotrader("init", "desk").code == 0
     assert {"desk/autotrader.toml", "desk/.env.example"} <= files_here()
-    shown = json.loads(autotrader("config", "show", "--json", "--config", "desk/autotrader.toml").stdout)
+    shown = autotrader("config", "show", "--json", "--config", "desk/autotrader.toml").json
     assert shown["risk.stop_loss_percent"] == {"value": 5, "source": "file"}
     again = autotrader("init", "desk", "--yes")
-    assert again.returncode == 2 and "exists already" in again.stderr
+    assert again.code == 2 and "exists already" in again.err
 
 
-def test_config_show_hides_secrets() -> None:
-    done = autotrader(
-        "config",
-        "show",
-        "--json",
-        AUTOTRADER__EXCHANGE__API_KEY="very-secret",
-        AUTOTRADER__DATABASE__URL="sqlite:///x.db?password=hunter2",
-    )
-    assert done.returncode == 0, done.stderr
-    assert "very-secret" not in done.stdout and "hunter2" not in done.stdout
-    assert json.loads(done.stdout)["exchange.api_key"] == {"value": "(hidden)", "source": "environment"}
+def test_config_show_hides_secrets(autotrader: Commands, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTOTRADER__EXCHANGE__API_KEY", "very-secret")
+    monkeypatch.setenv("AUTOTRADER__DATABASE__URL", "sqlite:///x.db?password=hunter2")
+    done = autotrader("config", "show", "--json")
+    assert done.code == 0, done.err
+    assert "very-secret" not in done.out and "hunter2" not in done.out
+    assert done.json["exchange.api_key"] == {"value": "(hidden)", "source": "environment"}
 
 
-def test_config_changed_at_run_time_wins_until_it_is_reset() -> None:
+def test_config_changed_at_run_time_wins_until_it_is_reset(autotrader: Commands) -> None:
     Path("autotrader.toml").write_text("[risk]\nstop_loss_percent = 2\n")
 
     def shown() -> object:
-        return json.loads(autotrader("config", "show", "--json").stdout)["risk.stop_loss_percent"]
+        return autotrader("config", "show", "--json").json["risk.stop_loss_percent"]
 
     assert shown() == {"value": 2, "source": "file"}
-    assert autotrader("config", "set", "risk.stop_loss_percent", "3.25").returncode == 0
+    assert autotrader("config", "set", "risk.stop_loss_percent", "3.25").code == 0
     assert shown() == {"value": 3.25, "source": "run time"}
-    assert autotrader("config", "set", "engine.timeframe", "4h").returncode == 0
+    assert autotrader("config", "set", "engine.timeframe", "4h").code == 0
     done = autotrader("config", "reset", "--json")
-    assert json.loads(done.stdout) == {"reset": ["risk.stop_loss_percent", "engine.timeframe"]}
+    assert done.json == {"reset": ["risk.stop_loss_percent", "engine.timeframe"]}
     assert shown() == {"value": 2, "source": "file"}
 
 
-def test_config_set_with_a_fault_leaves_the_stored_changes_alone() -> None:
-    assert autotrader("config", "set", "cross.fast", "30").returncode == 0
-    assert autotrader("config", "set", "cross.slow", "25").returncode == 2
-    shown = json.loads(autotrader("config", "show", "--json").stdout)
+def test_config_set_with_a_fault_leaves_the_stored_changes_alone(autotrader: Commands) -> None:
+    assert autotrader("config", "set", "cross.fast", "30").code == 0
+    assert autotrader("config", "set", "cross.slow", "25").code == 2
+    shown = autotrader("config", "show", "--json").json
     assert (shown["cross.fast"]["value"], shown["cross.slow"]["value"]) == (30, 50)
 
 
-def test_database_is_made_checked_and_has_no_account_yet() -> None:
-    assert autotrader("db", "upgrade").returncode == 0
-    assert json.loads(autotrader("db", "check", "--json").stdout) == {"runs": 0, "problems": []}
-    assert json.loads(autotrader("paper", "reset", "--json").stdout) == {"archived": None}
+def test_database_is_made_checked_and_has_no_account_yet(autotrader: Commands) -> None:
+    assert autotrader("db", "upgrade").code == 0
+    assert autotrader("db", "check", "--json").json == {"runs": 0, "problems": []}
+    assert autotrader("paper", "reset", "--json").json == {"archived": None}
 
 
-def test_strategies_lists_types_with_bounds_and_the_configured_ones() -> None:
-    listed = json.loads(autotrader("strategies", "--json").stdout)
+def test_strategies_lists_types_with_bounds_and_the_configured_ones(autotrader: Commands) -> None:
+    listed = autotrader("strategies", "--json").json
     types = {each["name"]: each for each in listed["types"]}
     assert {"sma_cross", "technical", "trend", "mean_reversion", "momentum", "breakout"} <= set(types)
     fast = types["sma_cross"]["parameters"][0]
@@ -217,7 +224,7 @@ def test_strategies_lists_types_with_bounds_and_the_configured_ones() -> None:
 
 
 def test_doctor_of_a_sound_installation_finds_nothing_wrong() -> None:
-    done = autotrader("doctor", "--json")
+    done = in_a_process("doctor", "--json")
     found = json.loads(done.stdout)
     assert done.returncode == 0 and found["ok"], found
     assert {"python", "import ray", "free disk", "database", "clock", ".env"} <= {
@@ -225,12 +232,12 @@ def test_doctor_of_a_sound_installation_finds_nothing_wrong() -> None:
     }
 
 
-def test_doctor_finds_an_open_dotenv() -> None:
+def test_doctor_finds_an_open_dotenv(autotrader: Commands) -> None:
     Path(".env").write_text("AUTOTRADER__EXCHANGE__API_KEY=key\n")
     Path(".env").chmod(0o644)
     done = autotrader("doctor", "--json")
-    wrong = [each["check"] for each in json.loads(done.stdout)["checks"] if not each["ok"]]
-    assert done.returncode == 1
+    wrong = [each["check"] for each in done.json["checks"] if not each["ok"]]
+    assert done.code == 1
     assert wrong == [".env", "settings"]
 
 
@@ -244,56 +251,59 @@ def messy() -> Iterator[Path]:
     yield Path("messy.csv")
 
 
-def test_import_refuses_bad_rows_and_writes_nothing(messy: Path) -> None:
+def test_import_refuses_bad_rows_and_writes_nothing(messy: Path, autotrader: Commands) -> None:
     done = autotrader("data", "import", messy, "out.parquet")
-    assert done.returncode == 2 and "row 4 (2021-01-01T03:00:00Z): volume -1.0" in done.stderr
+    assert done.code == 2 and "row 4 (2021-01-01T03:00:00Z): volume -1.0" in done.err
     assert files_here() == {"messy.csv"}
 
 
-def test_import_cleaning_says_what_it_dropped(messy: Path) -> None:
+def test_import_cleaning_says_what_it_dropped(messy: Path, autotrader: Commands) -> None:
     done = autotrader("data", "import", messy, "out.parquet", "--clean", "--symbol", "BTC/USDT", "--json")
-    written = json.loads(done.stdout)
+    written = done.json
     assert written["rows"] == 9
     assert written["repaired"] == {"repeated time": 1, "out of order": 1, "volume negative": 1}
     history = load_history("BTC/USDT", Path("out.parquet"))
     assert history.candles.height == 10 and history.candles["filled"].to_list().index(True) == 3
-    assert "exists already" in autotrader("data", "import", messy, "out.parquet", "--clean").stderr
+    assert "exists already" in autotrader("data", "import", messy, "out.parquet", "--clean").err
 
 
-def test_verify_reports_holes_with_zero_and_bad_rows_with_one(tmp_path: Path) -> None:
+def test_verify_reports_holes_with_zero_and_bad_rows_with_one(tmp_path: Path, autotrader: Commands) -> None:
     table = {name: column[:3] + column[5:] for name, column in candles(10).items()}
-    holed = json.loads(autotrader("data", "verify", parquet(tmp_path, table), "--json").stdout)[0]
+    holed = autotrader("data", "verify", parquet(tmp_path, table), "--json").json[0]
     assert (holed["rows"], holed["holes"], holed["missing"], holed["longest_hole"]) == (8, 1, 2, 2)
     assert holed["longest_hole_after"] == "2021-01-01T02:00:00Z" and holed["bad_rows"] == 0
     bad = autotrader("data", "verify", parquet(tmp_path, changed("high", 2, 1.0)), "--json")
-    assert bad.returncode == 1
-    assert json.loads(bad.stdout)[0]["faults"] == {"high too low": 1}
-    assert autotrader("data", "verify", parquet(tmp_path, table)).returncode == 0
+    assert bad.code == 1
+    assert bad.json[0]["faults"] == {"high too low": 1}
+    assert autotrader("data", "verify", parquet(tmp_path, table)).code == 0
 
 
-def test_verify_counts_prices_far_from_the_close_before(tmp_path: Path) -> None:
+def test_verify_counts_prices_far_from_the_close_before(tmp_path: Path, autotrader: Commands) -> None:
     done = autotrader("data", "verify", parquet(tmp_path, changed("low", 2, 10.0)), "--json")
-    assert json.loads(done.stdout)[0]["outliers"] == 1
+    assert done.json[0]["outliers"] == 1
 
 
-def test_sample_is_repeatable_and_marked_wherever_it_shows() -> None:
+def test_sample_is_repeatable_and_marked_wherever_it_shows(autotrader: Commands) -> None:
     for name in ("one", "two"):
         done = autotrader("data", "sample", f"{name}.parquet", "--candles", 500, "--seed", 7)
-        assert done.returncode == 0 and "SIMULATED" in done.stdout
+        assert done.code == 0 and "SIMULATED" in done.out
     assert pl.read_parquet("one.parquet").equals(pl.read_parquet("two.parquet"))
-    listed = json.loads(autotrader("data", "list", "--json").stdout)
+    listed = autotrader("data", "list", "--json").json
     found = [(each["symbol"], each["timeframe"], each["rows"], each["simulated"]) for each in listed["files"]]
     assert found == [("BTC/USDT", "1h", 500, True)] * 2
-    assert "SIMULATED" in autotrader("data", "list").stdout
+    assert "SIMULATED" in autotrader("data", "list").out
     assert load_history("BTC/USDT", Path("one.parquet")).candles.height == 500
 
 
-def test_tables_are_readable_at_80_columns(tmp_path: Path) -> None:
+def test_tables_are_readable_at_80_columns(
+    tmp_path: Path, autotrader: Commands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     parquet(tmp_path, candles(), "btcusdt_a_file_with_a_rather_long_name_2017-2023.parquet")
+    monkeypatch.setenv("COLUMNS", "80")
     for arguments in (("data", "list"), ("config", "show"), ("doctor",)):
-        done = autotrader(*arguments, COLUMNS="80")
-        assert done.returncode == 0
-        assert max(map(len, done.stdout.splitlines())) <= 80
+        done = autotrader(*arguments)
+        assert done.code == 0
+        assert max(map(len, done.out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("option", ["--from", "--to"])

@@ -8,13 +8,13 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 
 from cli.main import run
 from tests.data import ROOT
+from tests.support.engine import Commands
 from trading.simulated_market import SimulatedMarket, simulated_candles
 
 HOUR_MS = 3_600_000
@@ -50,6 +50,11 @@ def done(*arguments: str) -> tuple[str, str]:
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     return out, err
+
+
+@pytest.fixture
+def autotrader(capsys: pytest.CaptureFixture[str]) -> Commands:
+    return Commands(capsys)
 
 
 @pytest.mark.parametrize(
@@ -93,7 +98,7 @@ def test_bad_input_is_one_sentence_before_ray_starts(
 
 @pytest.mark.ray
 @pytest.mark.timeout(400)
-def test_sweep_prints_and_writes_the_best_and_its_settings_run_in_a_backtest() -> None:
+def test_sweep_prints_and_writes_the_best_and_its_settings_run_in_a_backtest(autotrader: Commands) -> None:
     arguments = (*SWEEP, *GRID, "--walk-forward", "1", "--out", "out", "--json")
     shown, err = done(*arguments)
     document = json.loads(shown)
@@ -104,14 +109,12 @@ def test_sweep_prints_and_writes_the_best_and_its_settings_run_in_a_backtest() -
     best = trials.filter(pl.col("trial") == document["best"]["trial"]).row(0, named=True)
     assert best["sharpe"] == trials["sharpe"].max() == document["best"]["figures"]["sharpe"]
 
-    backtested, _ = done("backtest", "--data", "BTC/USDT=btc.parquet", "--config", "out/best.toml", "--json")
-    figures: dict[str, Any] = json.loads(backtested)
+    figures = autotrader.json("backtest", "--data", "BTC/USDT=btc.parquet", "--config", "out/best.toml")
     for name, value in document["best"]["figures"].items():
         assert figures[name] == value, name
 
-    again, _ = done(*arguments, "--resume")
-    assert json.loads(again) == document
-    printed, _ = done(*arguments[:-1], "--resume")
+    assert autotrader(*arguments, "--resume").json == document
+    printed = autotrader(*arguments[:-1], "--resume").out
     assert document["luck"]["sentence"] in printed
     assert f"{document['best']['figures']['sharpe']:,.2f}" in printed
     assert "2 failed, such as trial" in printed

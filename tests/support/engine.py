@@ -26,7 +26,7 @@ SETTINGS = """
 symbols = ["BTC/USDT", "ETH/USDT"]
 
 [feed]
-candles_per_second = 10
+candles_per_second = 40
 """
 
 
@@ -59,13 +59,13 @@ class Commands:
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys
 
-    def __call__(self, *arguments: str) -> Said:
+    def __call__(self, *arguments: object) -> Said:
         self._capsys.readouterr()
-        code = run(arguments)
+        code = run([*map(str, arguments)])
         printed = self._capsys.readouterr()
         return Said(code, printed.out, printed.err)
 
-    def json(self, *arguments: str) -> Any:
+    def json(self, *arguments: object) -> Any:
         """What a command that must succeed answers with --json."""
         said = self(*arguments, "--json")
         assert said.code == 0, said.err

@@ -15,6 +15,8 @@ from tui.dialogs.sign_in import SignIn
 from tui.widgets.banner import Banner
 from tui.widgets.votes import VoteMatrix
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("key", ["enter", "y"])
 async def test_kill_takes_two_keys_and_nothing_else(server: ControlServer, key: str) -> None:

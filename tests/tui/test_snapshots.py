@@ -21,6 +21,7 @@ from tui.widgets.candle_chart import CandleChart
 from tui.widgets.limits import LimitBars
 from tui.widgets.table import PagedTable
 
+pytestmark = pytest.mark.slow
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
 # Key, and how many rows its table has at first.
 TABLES = {

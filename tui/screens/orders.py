@@ -13,15 +13,15 @@ from tui.screens.listing import Listing
 from tui.screens.why import show_why
 from tui.why import order_text
 from tui.widgets.table import PagedTable, Row
+from tui.words import ALIVE
 
-OPEN = (portfolio_pb2.ORDER_STATE_OPEN,)
 FILLED = (portfolio_pb2.ORDER_STATE_FILLED,)
 WITHOUT_FILL = (
     portfolio_pb2.ORDER_STATE_CANCELLED,
     portfolio_pb2.ORDER_STATE_REFUSED,
     portfolio_pb2.ORDER_STATE_EXPIRED,
 )
-STATES = ((), OPEN, FILLED, WITHOUT_FILL)
+STATES = ((), ALIVE, FILLED, WITHOUT_FILL)
 
 
 class OrdersScreen(Listing):
@@ -50,7 +50,11 @@ class OrdersScreen(Listing):
 
     def action_why(self) -> None:
         """Show the decision behind the order."""
-        if order := self._chosen():
+        order = self._chosen()
+        if order and order.reason != "signal":
+            words = f"no vote is behind it: {text.readable(order.reason)}"
+            self.notify(words, severity="warning", markup=False)
+        elif order:
             show_why(self, order.symbol, self._candle(order))
 
     def _candle(self, order: portfolio_pb2.Order) -> Timestamp:

@@ -9,6 +9,7 @@ from autotrader.v1 import engine_pb2
 from tui import text
 from tui.facts import Facts
 from tui.paint import paint, pieces, result
+from tui.words import external_words
 
 
 class AccountPanel(Vertical):
@@ -38,15 +39,17 @@ def spread(equity: list[float]) -> str:
 
 
 def figures_of(status: engine_pb2.EngineStatus) -> Content:
-    """Equity, today, total, cash."""
+    """Equity, today, total, cash, and what else is on the account at the exchange."""
     quote = f" {text.visible(status.quote)}"
     today = result(status.day_result_quote) + paint(f"{quote}  ") + result(status.day_result_percent, 2, " %")
-    rows = (
+    rows = [
         ("equity", paint(text.number(status.equity_quote, 2), "strong") + paint(quote)),
         ("today", today),
         ("total", result(status.total_return_percent, 2, " %") + trades(status)),
         ("cash", paint(text.number(status.cash_quote, 2)) + paint(quote)),
-    )
+    ]
+    if status.external:
+        rows.append(("external", paint(f" {external_words(status)}", "dim")))
     return Content("\n").join(pieces((f"{name:<8}", "dim")) + value for name, value in rows)
 
 

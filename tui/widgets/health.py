@@ -52,4 +52,6 @@ def _line(actor: engine_pb2.ActorStatus) -> Content:
     extra += [f"busy {actor.busy_ms / 1000:.1f} s"] if actor.busy_ms >= 1000 else []
     extra += [f"started {actor.restarts + 1} times"] if actor.restarts else []
     end = ": " + ", ".join(extra) if extra else ""
-    return pieces((f"{state} ", state.tone), (actor.name, ""), (end, state.tone))
+    line = pieces((f"{state} ", state.tone), (actor.name, ""), (end, state.tone))
+    facts = ", ".join(f"{text.readable(each.name)} {each.value}" for each in actor.facts)
+    return line + Content("\n") + paint(f"  {facts}", "dim") if facts else line

@@ -9,7 +9,7 @@ from autotrader.v1 import engine_pb2
 from tui import text
 from tui.facts import Facts
 from tui.paint import paint, pieces, result
-from tui.words import MODES, STATES, UNKNOWN, Word
+from tui.words import MODES, STATES, UNKNOWN, Word, mode_words
 
 
 class StatusLine(Horizontal):
@@ -25,8 +25,11 @@ class StatusLine(Horizontal):
         badge = self.query_one("#mode", Static)
         mode = facts.status.mode if facts.status else engine_pb2.TRADING_MODE_UNSPECIFIED
         name = "CONNECTING" if facts.connecting else MODES.get(mode, "NO ENGINE")
-        badge.update(f" {name} ")
+        money = "REAL MONEY " if mode == engine_pb2.TRADING_MODE_LIVE else ""
+        words = mode_words(facts.status) if facts.status and mode in MODES else name
+        badge.update(f" {words} {money}")
         badge.set_classes(f"mode-{name.lower().replace(' ', '-')}")
+        self.set_class(mode == engine_pb2.TRADING_MODE_LIVE, "-live")
         self.query_one("#account", Static).update(account(facts))
         self.query_one("#link", Static).update(link(facts, now, address, wide=self.size.width >= 120))
 

@@ -127,7 +127,9 @@ def outcome(symbol: engine_pb2.SymbolStatus) -> Content:
 
 
 def refusal(symbol: engine_pb2.SymbolStatus) -> Content:
-    """What risk refused an entry for."""
+    """What risk refused an entry for, or that nothing is bought at all."""
+    if symbol.blocked:
+        return paint("✖ blocked", "bad")
     return paint(f"✖ {text.readable(symbol.refusal)}", "bad") if symbol.refusal else paint("·", "dim")
 
 

@@ -199,8 +199,8 @@ class Decision(_message.Message):
     kind: Global___DecisionKind.ValueType
     """What came of it."""
     refusal: _builtins.str
-    """Why risk refused: paused, killed, daily_loss, stale, cooldown, max_open_positions, max_exposure,
-    max_orders_per_minute, min_notional; empty when it did not.
+    """Why risk refused: paused, killed, daily_loss, stale, unreconciled, cooldown, max_open_positions,
+    max_exposure, max_orders_per_minute, min_notional; empty when it did not.
     """
     refusal_detail: _builtins.str
     """What was tested, in words."""

@@ -27,7 +27,7 @@ from autotrader.v1 import common_pb2 as autotrader_dot_v1_dot_common__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61utotrader/v1/engine.proto\x12\rautotrader.v1\x1a\x1a\x61utotrader/v1/access.proto\x1a\x1a\x61utotrader/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"@\n\x11GetStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.autotrader.v1.EngineStatus\"\x84\x06\n\x0c\x45ngineStatus\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x1a.autotrader.v1.TradingMode\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.autotrader.v1.EngineState\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0e\n\x06killed\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x61y_blocked\x18\x05 \x01(\x08\x12+\n\x07\x64\x61y_end\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66\x65\x65\x64\x18\x07 \x01(\t\x12,\n\x07symbols\x18\x08 \x03(\x0b\x32\x1b.autotrader.v1.SymbolStatus\x12\x11\n\ttimeframe\x18\t \x01(\t\x12\r\n\x05quote\x18\n \x01(\t\x12\x14\n\x0c\x65quity_quote\x18\x0b \x01(\t\x12\x12\n\ncash_quote\x18\x0c \x01(\t\x12\x1d\n\x15initial_capital_quote\x18\r \x01(\t\x12\x1c\n\x14total_return_percent\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x61y_base_quote\x18\x0f \x01(\t\x12\x18\n\x10\x64\x61y_result_quote\x18\x10 \x01(\t\x12\x1a\n\x12\x64\x61y_result_percent\x18\x11 \x01(\t\x12-\n\topen_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63\x61ndle_seen_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eopen_positions\x18\x14 \x01(\x05\x12\x0e\n\x06run_id\x18\x15 \x01(\x03\x12\x10\n\x08sequence\x18\x16 \x01(\x03\x12*\n\x06\x61\x63tors\x18\x17 \x03(\x0b\x32\x1a.autotrader.v1.ActorStatus\x12.\n\nstarted_at\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x19 \x01(\t\x12\x0e\n\x06trades\x18\x1a \x01(\x03\x12\x0f\n\x07\x63\x61ndles\x18\x1b \x01(\x03\"\xe5\x01\n\x0cSymbolStatus\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x18\n\x10last_price_quote\x18\x02 \x01(\t\x12$\n\x07outcome\x18\x03 \x01(\x0e\x32\x13.autotrader.v1.Side\x12\x13\n\x0boutcome_why\x18\x04 \x01(\t\x12\x15\n\rscore_percent\x18\x05 \x01(\x01\x12\"\n\x05votes\x18\x06 \x03(\x0b\x32\x13.autotrader.v1.Vote\x12\x0f\n\x07refusal\x18\x07 \x01(\t\x12\x12\n\ntick_quote\x18\x08 \x01(\t\x12\x10\n\x08lot_base\x18\t \x01(\t\"\xe7\x01\n\x0b\x41\x63torStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06health\x18\x02 \x01(\x0e\x32\x15.autotrader.v1.Health\x12\x12\n\nprocess_id\x18\x03 \x01(\x03\x12\x10\n\x08restarts\x18\x04 \x01(\x05\x12\x0f\n\x07\x62usy_ms\x18\x05 \x01(\x03\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\x1b\n\x0elatency_p50_ms\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0elatency_p99_ms\x18\x08 \x01(\x01H\x01\x88\x01\x01\x42\x11\n\x0f_latency_p50_msB\x11\n\x0f_latency_p99_ms\"\"\n\x0cPauseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"=\n\rPauseResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"#\n\rResumeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\">\n\x0eResumeResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\":\n\x14\x43losePositionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\"E\n\x15\x43losePositionResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"%\n\x0f\x43loseAllRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"@\n\x10\x43loseAllResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"1\n\x0bKillRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"<\n\x0cKillResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"w\n\x16ResetKillSwitchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x39\n\x10reauthentication\x18\x03 \x01(\x0b\x32\x1f.autotrader.v1.Reauthentication\"G\n\x17ResetKillSwitchResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"!\n\x0bStopRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"<\n\x0cStopResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult*\x8f\x01\n\x0bTradingMode\x12\x1c\n\x18TRADING_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16TRADING_MODE_SIMULATED\x10\x01\x12\x16\n\x12TRADING_MODE_PAPER\x10\x02\x12\x15\n\x11TRADING_MODE_LIVE\x10\x03\x12\x17\n\x13TRADING_MODE_REPLAY\x10\x04*\xe0\x01\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45NGINE_STATE_STARTING\x10\x01\x12\x18\n\x14\x45NGINE_STATE_RUNNING\x10\x02\x12\x17\n\x13\x45NGINE_STATE_PAUSED\x10\x03\x12\x18\n\x14\x45NGINE_STATE_KILLING\x10\x04\x12\x17\n\x13\x45NGINE_STATE_KILLED\x10\x05\x12\x19\n\x15\x45NGINE_STATE_FINISHED\x10\x06\x12\x17\n\x13\x45NGINE_STATE_FAILED\x10\x07*U\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\r\n\tHEALTH_OK\x10\x01\x12\x13\n\x0fHEALTH_DEGRADED\x10\x02\x12\x0f\n\x0bHEALTH_LOST\x10\x03\x32\xc5\x05\n\rEngineService\x12V\n\tGetStatus\x12\x1f.autotrader.v1.GetStatusRequest\x1a .autotrader.v1.GetStatusResponse\"\x06\xca\xf3\x18\x02\x08\x01\x12L\n\x05Pause\x12\x1b.autotrader.v1.PauseRequest\x1a\x1c.autotrader.v1.PauseResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12O\n\x06Resume\x12\x1c.autotrader.v1.ResumeRequest\x1a\x1d.autotrader.v1.ResumeResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12\x64\n\rClosePosition\x12#.autotrader.v1.ClosePositionRequest\x1a$.autotrader.v1.ClosePositionResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12U\n\x08\x43loseAll\x12\x1e.autotrader.v1.CloseAllRequest\x1a\x1f.autotrader.v1.CloseAllResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12I\n\x04Kill\x12\x1a.autotrader.v1.KillRequest\x1a\x1b.autotrader.v1.KillResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12j\n\x0fResetKillSwitch\x12%.autotrader.v1.ResetKillSwitchRequest\x1a&.autotrader.v1.ResetKillSwitchResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12I\n\x04Stop\x12\x1a.autotrader.v1.StopRequest\x1a\x1b.autotrader.v1.StopResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x61utotrader/v1/engine.proto\x12\rautotrader.v1\x1a\x1a\x61utotrader/v1/access.proto\x1a\x1a\x61utotrader/v1/common.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x12\n\x10GetStatusRequest\"@\n\x11GetStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.autotrader.v1.EngineStatus\"\xea\x06\n\x0c\x45ngineStatus\x12(\n\x04mode\x18\x01 \x01(\x0e\x32\x1a.autotrader.v1.TradingMode\x12)\n\x05state\x18\x02 \x01(\x0e\x32\x1a.autotrader.v1.EngineState\x12\x0f\n\x07\x66\x61ilure\x18\x03 \x01(\t\x12\x0e\n\x06killed\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x61y_blocked\x18\x05 \x01(\x08\x12+\n\x07\x64\x61y_end\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x66\x65\x65\x64\x18\x07 \x01(\t\x12,\n\x07symbols\x18\x08 \x03(\x0b\x32\x1b.autotrader.v1.SymbolStatus\x12\x11\n\ttimeframe\x18\t \x01(\t\x12\r\n\x05quote\x18\n \x01(\t\x12\x14\n\x0c\x65quity_quote\x18\x0b \x01(\t\x12\x12\n\ncash_quote\x18\x0c \x01(\t\x12\x1d\n\x15initial_capital_quote\x18\r \x01(\t\x12\x1c\n\x14total_return_percent\x18\x0e \x01(\t\x12\x16\n\x0e\x64\x61y_base_quote\x18\x0f \x01(\t\x12\x18\n\x10\x64\x61y_result_quote\x18\x10 \x01(\t\x12\x1a\n\x12\x64\x61y_result_percent\x18\x11 \x01(\t\x12-\n\topen_time\x18\x12 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x32\n\x0e\x63\x61ndle_seen_at\x18\x13 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0eopen_positions\x18\x14 \x01(\x05\x12\x0e\n\x06run_id\x18\x15 \x01(\x03\x12\x10\n\x08sequence\x18\x16 \x01(\x03\x12*\n\x06\x61\x63tors\x18\x17 \x03(\x0b\x32\x1a.autotrader.v1.ActorStatus\x12.\n\nstarted_at\x18\x18 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x19 \x01(\t\x12\x0e\n\x06trades\x18\x1a \x01(\x03\x12\x0f\n\x07\x63\x61ndles\x18\x1b \x01(\x03\x12\x10\n\x08\x65xchange\x18\x1c \x01(\t\x12\x14\n\x0cunreconciled\x18\x1d \x01(\t\x12(\n\x08\x65xternal\x18\x1e \x03(\x0b\x32\x16.autotrader.v1.Holding\x12\x12\n\nkill_steps\x18\x1f \x03(\t\"+\n\x07Holding\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x0e\n\x06\x61mount\x18\x02 \x01(\t\"\xd5\x02\n\x0cSymbolStatus\x12\x0e\n\x06symbol\x18\x01 \x01(\t\x12\x18\n\x10last_price_quote\x18\x02 \x01(\t\x12$\n\x07outcome\x18\x03 \x01(\x0e\x32\x13.autotrader.v1.Side\x12\x13\n\x0boutcome_why\x18\x04 \x01(\t\x12\x15\n\rscore_percent\x18\x05 \x01(\x01\x12\"\n\x05votes\x18\x06 \x03(\x0b\x32\x13.autotrader.v1.Vote\x12\x0f\n\x07refusal\x18\x07 \x01(\t\x12\x12\n\ntick_quote\x18\x08 \x01(\t\x12\x10\n\x08lot_base\x18\t \x01(\t\x12\x0f\n\x07\x62locked\x18\n \x01(\t\x12-\n\tpriced_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1b\n\x13suspect_price_quote\x18\x0c \x01(\t\x12\x11\n\tdust_base\x18\r \x01(\t\"\x90\x02\n\x0b\x41\x63torStatus\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06health\x18\x02 \x01(\x0e\x32\x15.autotrader.v1.Health\x12\x12\n\nprocess_id\x18\x03 \x01(\x03\x12\x10\n\x08restarts\x18\x04 \x01(\x05\x12\x0f\n\x07\x62usy_ms\x18\x05 \x01(\x03\x12\x0c\n\x04note\x18\x06 \x01(\t\x12\x1b\n\x0elatency_p50_ms\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x1b\n\x0elatency_p99_ms\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\'\n\x05\x66\x61\x63ts\x18\t \x03(\x0b\x32\x18.autotrader.v1.ActorFactB\x11\n\x0f_latency_p50_msB\x11\n\x0f_latency_p99_ms\"(\n\tActorFact\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"\"\n\x0cPauseRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"=\n\rPauseResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"#\n\rResumeRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\">\n\x0eResumeResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\":\n\x14\x43losePositionRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\"E\n\x15\x43losePositionResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"%\n\x0f\x43loseAllRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"@\n\x10\x43loseAllResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"1\n\x0bKillRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\"<\n\x0cKillResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"w\n\x16ResetKillSwitchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x39\n\x10reauthentication\x18\x03 \x01(\x0b\x32\x1f.autotrader.v1.Reauthentication\"G\n\x17ResetKillSwitchResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult\"!\n\x0bStopRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\"<\n\x0cStopResponse\x12,\n\x06result\x18\x01 \x01(\x0b\x32\x1c.autotrader.v1.CommandResult*\x8f\x01\n\x0bTradingMode\x12\x1c\n\x18TRADING_MODE_UNSPECIFIED\x10\x00\x12\x1a\n\x16TRADING_MODE_SIMULATED\x10\x01\x12\x16\n\x12TRADING_MODE_PAPER\x10\x02\x12\x15\n\x11TRADING_MODE_LIVE\x10\x03\x12\x17\n\x13TRADING_MODE_REPLAY\x10\x04*\xe0\x01\n\x0b\x45ngineState\x12\x1c\n\x18\x45NGINE_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45NGINE_STATE_STARTING\x10\x01\x12\x18\n\x14\x45NGINE_STATE_RUNNING\x10\x02\x12\x17\n\x13\x45NGINE_STATE_PAUSED\x10\x03\x12\x18\n\x14\x45NGINE_STATE_KILLING\x10\x04\x12\x17\n\x13\x45NGINE_STATE_KILLED\x10\x05\x12\x19\n\x15\x45NGINE_STATE_FINISHED\x10\x06\x12\x17\n\x13\x45NGINE_STATE_FAILED\x10\x07*U\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\r\n\tHEALTH_OK\x10\x01\x12\x13\n\x0fHEALTH_DEGRADED\x10\x02\x12\x0f\n\x0bHEALTH_LOST\x10\x03\x32\xc5\x05\n\rEngineService\x12V\n\tGetStatus\x12\x1f.autotrader.v1.GetStatusRequest\x1a .autotrader.v1.GetStatusResponse\"\x06\xca\xf3\x18\x02\x08\x01\x12L\n\x05Pause\x12\x1b.autotrader.v1.PauseRequest\x1a\x1c.autotrader.v1.PauseResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12O\n\x06Resume\x12\x1c.autotrader.v1.ResumeRequest\x1a\x1d.autotrader.v1.ResumeResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12\x64\n\rClosePosition\x12#.autotrader.v1.ClosePositionRequest\x1a$.autotrader.v1.ClosePositionResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12U\n\x08\x43loseAll\x12\x1e.autotrader.v1.CloseAllRequest\x1a\x1f.autotrader.v1.CloseAllResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12I\n\x04Kill\x12\x1a.autotrader.v1.KillRequest\x1a\x1b.autotrader.v1.KillResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x12j\n\x0fResetKillSwitch\x12%.autotrader.v1.ResetKillSwitchRequest\x1a&.autotrader.v1.ResetKillSwitchResponse\"\x08\xca\xf3\x18\x04\x08\x03\x10\x01\x12I\n\x04Stop\x12\x1a.autotrader.v1.StopRequest\x1a\x1b.autotrader.v1.StopResponse\"\x08\xca\xf3\x18\x04\x08\x02\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,50 +50,54 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ENGINESERVICE'].methods_by_name['ResetKillSwitch']._serialized_options = b'\312\363\030\004\010\003\020\001'
   _globals['_ENGINESERVICE'].methods_by_name['Stop']._loaded_options = None
   _globals['_ENGINESERVICE'].methods_by_name['Stop']._serialized_options = b'\312\363\030\004\010\002\020\001'
-  _globals['_TRADINGMODE']._serialized_start=2302
-  _globals['_TRADINGMODE']._serialized_end=2445
-  _globals['_ENGINESTATE']._serialized_start=2448
-  _globals['_ENGINESTATE']._serialized_end=2672
-  _globals['_HEALTH']._serialized_start=2674
-  _globals['_HEALTH']._serialized_end=2759
+  _globals['_TRADINGMODE']._serialized_start=2644
+  _globals['_TRADINGMODE']._serialized_end=2787
+  _globals['_ENGINESTATE']._serialized_start=2790
+  _globals['_ENGINESTATE']._serialized_end=3014
+  _globals['_HEALTH']._serialized_start=3016
+  _globals['_HEALTH']._serialized_end=3101
   _globals['_GETSTATUSREQUEST']._serialized_start=134
   _globals['_GETSTATUSREQUEST']._serialized_end=152
   _globals['_GETSTATUSRESPONSE']._serialized_start=154
   _globals['_GETSTATUSRESPONSE']._serialized_end=218
   _globals['_ENGINESTATUS']._serialized_start=221
-  _globals['_ENGINESTATUS']._serialized_end=993
-  _globals['_SYMBOLSTATUS']._serialized_start=996
-  _globals['_SYMBOLSTATUS']._serialized_end=1225
-  _globals['_ACTORSTATUS']._serialized_start=1228
-  _globals['_ACTORSTATUS']._serialized_end=1459
-  _globals['_PAUSEREQUEST']._serialized_start=1461
-  _globals['_PAUSEREQUEST']._serialized_end=1495
-  _globals['_PAUSERESPONSE']._serialized_start=1497
-  _globals['_PAUSERESPONSE']._serialized_end=1558
-  _globals['_RESUMEREQUEST']._serialized_start=1560
-  _globals['_RESUMEREQUEST']._serialized_end=1595
-  _globals['_RESUMERESPONSE']._serialized_start=1597
-  _globals['_RESUMERESPONSE']._serialized_end=1659
-  _globals['_CLOSEPOSITIONREQUEST']._serialized_start=1661
-  _globals['_CLOSEPOSITIONREQUEST']._serialized_end=1719
-  _globals['_CLOSEPOSITIONRESPONSE']._serialized_start=1721
-  _globals['_CLOSEPOSITIONRESPONSE']._serialized_end=1790
-  _globals['_CLOSEALLREQUEST']._serialized_start=1792
-  _globals['_CLOSEALLREQUEST']._serialized_end=1829
-  _globals['_CLOSEALLRESPONSE']._serialized_start=1831
-  _globals['_CLOSEALLRESPONSE']._serialized_end=1895
-  _globals['_KILLREQUEST']._serialized_start=1897
-  _globals['_KILLREQUEST']._serialized_end=1946
-  _globals['_KILLRESPONSE']._serialized_start=1948
-  _globals['_KILLRESPONSE']._serialized_end=2008
-  _globals['_RESETKILLSWITCHREQUEST']._serialized_start=2010
-  _globals['_RESETKILLSWITCHREQUEST']._serialized_end=2129
-  _globals['_RESETKILLSWITCHRESPONSE']._serialized_start=2131
-  _globals['_RESETKILLSWITCHRESPONSE']._serialized_end=2202
-  _globals['_STOPREQUEST']._serialized_start=2204
-  _globals['_STOPREQUEST']._serialized_end=2237
-  _globals['_STOPRESPONSE']._serialized_start=2239
-  _globals['_STOPRESPONSE']._serialized_end=2299
-  _globals['_ENGINESERVICE']._serialized_start=2762
-  _globals['_ENGINESERVICE']._serialized_end=3471
+  _globals['_ENGINESTATUS']._serialized_end=1095
+  _globals['_HOLDING']._serialized_start=1097
+  _globals['_HOLDING']._serialized_end=1140
+  _globals['_SYMBOLSTATUS']._serialized_start=1143
+  _globals['_SYMBOLSTATUS']._serialized_end=1484
+  _globals['_ACTORSTATUS']._serialized_start=1487
+  _globals['_ACTORSTATUS']._serialized_end=1759
+  _globals['_ACTORFACT']._serialized_start=1761
+  _globals['_ACTORFACT']._serialized_end=1801
+  _globals['_PAUSEREQUEST']._serialized_start=1803
+  _globals['_PAUSEREQUEST']._serialized_end=1837
+  _globals['_PAUSERESPONSE']._serialized_start=1839
+  _globals['_PAUSERESPONSE']._serialized_end=1900
+  _globals['_RESUMEREQUEST']._serialized_start=1902
+  _globals['_RESUMEREQUEST']._serialized_end=1937
+  _globals['_RESUMERESPONSE']._serialized_start=1939
+  _globals['_RESUMERESPONSE']._serialized_end=2001
+  _globals['_CLOSEPOSITIONREQUEST']._serialized_start=2003
+  _globals['_CLOSEPOSITIONREQUEST']._serialized_end=2061
+  _globals['_CLOSEPOSITIONRESPONSE']._serialized_start=2063
+  _globals['_CLOSEPOSITIONRESPONSE']._serialized_end=2132
+  _globals['_CLOSEALLREQUEST']._serialized_start=2134
+  _globals['_CLOSEALLREQUEST']._serialized_end=2171
+  _globals['_CLOSEALLRESPONSE']._serialized_start=2173
+  _globals['_CLOSEALLRESPONSE']._serialized_end=2237
+  _globals['_KILLREQUEST']._serialized_start=2239
+  _globals['_KILLREQUEST']._serialized_end=2288
+  _globals['_KILLRESPONSE']._serialized_start=2290
+  _globals['_KILLRESPONSE']._serialized_end=2350
+  _globals['_RESETKILLSWITCHREQUEST']._serialized_start=2352
+  _globals['_RESETKILLSWITCHREQUEST']._serialized_end=2471
+  _globals['_RESETKILLSWITCHRESPONSE']._serialized_start=2473
+  _globals['_RESETKILLSWITCHRESPONSE']._serialized_end=2544
+  _globals['_STOPREQUEST']._serialized_start=2546
+  _globals['_STOPREQUEST']._serialized_end=2579
+  _globals['_STOPRESPONSE']._serialized_start=2581
+  _globals['_STOPRESPONSE']._serialized_end=2641
+  _globals['_ENGINESERVICE']._serialized_start=3104
+  _globals['_ENGINESERVICE']._serialized_end=3813
 # @@protoc_insertion_point(module_scope)

@@ -199,6 +199,10 @@ class EngineStatus(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     TRADES_FIELD_NUMBER: _builtins.int
     CANDLES_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
+    UNRECONCILED_FIELD_NUMBER: _builtins.int
+    EXTERNAL_FIELD_NUMBER: _builtins.int
+    KILL_STEPS_FIELD_NUMBER: _builtins.int
     mode: Global___TradingMode.ValueType
     """Where orders go."""
     state: Global___EngineState.ValueType
@@ -216,7 +220,7 @@ class EngineStatus(_message.Message):
     quote: _builtins.str
     """The currency of all money: "USDT"."""
     equity_quote: _builtins.str
-    """The account's equity at the newest close."""
+    """The account's equity at the newest close; live at the newest prices."""
     cash_quote: _builtins.str
     """Cash, reserved or not."""
     initial_capital_quote: _builtins.str
@@ -241,6 +245,10 @@ class EngineStatus(_message.Message):
     """Closed trades of this run."""
     candles: _builtins.int
     """Candles (open times) that were handled in this run."""
+    exchange: _builtins.str
+    """The exchange that prices come from, and live orders go to: "binanceus"; empty in a simulation."""
+    unreconciled: _builtins.str
+    """Why the books are not known to agree with the exchange: no entries until they do. Empty when they agree."""
     @_builtins.property
     def day_end(self) -> _timestamp_pb2.Timestamp:
         """When the day's base is set anew."""
@@ -266,6 +274,14 @@ class EngineStatus(_message.Message):
     @_builtins.property
     def started_at(self) -> _timestamp_pb2.Timestamp:
         """When the control plane started."""
+
+    @_builtins.property
+    def external(self) -> _containers.RepeatedCompositeFieldContainer[Global___Holding]:
+        """What the account at the exchange holds beside the engine's; it stays untouched."""
+
+    @_builtins.property
+    def kill_steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """While the kill switch sells: what is left to be done, in words."""
 
     def __init__(
         self,
@@ -297,14 +313,44 @@ class EngineStatus(_message.Message):
         version: _builtins.str = ...,
         trades: _builtins.int = ...,
         candles: _builtins.int = ...,
+        exchange: _builtins.str = ...,
+        unreconciled: _builtins.str = ...,
+        external: _abc.Iterable[Global___Holding] | None = ...,
+        kill_steps: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["candle_seen_at", b"candle_seen_at", "day_end", b"day_end", "open_time", b"open_time", "started_at", b"started_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actors", b"actors", "candle_seen_at", b"candle_seen_at", "candles", b"candles", "cash_quote", b"cash_quote", "day_base_quote", b"day_base_quote", "day_blocked", b"day_blocked", "day_end", b"day_end", "day_result_percent", b"day_result_percent", "day_result_quote", b"day_result_quote", "equity_quote", b"equity_quote", "failure", b"failure", "feed", b"feed", "initial_capital_quote", b"initial_capital_quote", "killed", b"killed", "mode", b"mode", "open_positions", b"open_positions", "open_time", b"open_time", "quote", b"quote", "run_id", b"run_id", "sequence", b"sequence", "started_at", b"started_at", "state", b"state", "symbols", b"symbols", "timeframe", b"timeframe", "total_return_percent", b"total_return_percent", "trades", b"trades", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actors", b"actors", "candle_seen_at", b"candle_seen_at", "candles", b"candles", "cash_quote", b"cash_quote", "day_base_quote", b"day_base_quote", "day_blocked", b"day_blocked", "day_end", b"day_end", "day_result_percent", b"day_result_percent", "day_result_quote", b"day_result_quote", "equity_quote", b"equity_quote", "exchange", b"exchange", "external", b"external", "failure", b"failure", "feed", b"feed", "initial_capital_quote", b"initial_capital_quote", "kill_steps", b"kill_steps", "killed", b"killed", "mode", b"mode", "open_positions", b"open_positions", "open_time", b"open_time", "quote", b"quote", "run_id", b"run_id", "sequence", b"sequence", "started_at", b"started_at", "state", b"state", "symbols", b"symbols", "timeframe", b"timeframe", "total_return_percent", b"total_return_percent", "trades", b"trades", "unreconciled", b"unreconciled", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EngineStatus: _TypeAlias = EngineStatus  # noqa: Y015
+
+@_typing.final
+class Holding(_message.Message):
+    """An amount of a currency."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    currency: _builtins.str
+    """"BTC"."""
+    amount: _builtins.str
+    """How much of it, a decimal in this currency."""
+    def __init__(
+        self,
+        *,
+        currency: _builtins.str = ...,
+        amount: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "currency", b"currency"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Holding: _TypeAlias = Holding  # noqa: Y015
 
 @_typing.final
 class SymbolStatus(_message.Message):
@@ -321,10 +367,14 @@ class SymbolStatus(_message.Message):
     REFUSAL_FIELD_NUMBER: _builtins.int
     TICK_QUOTE_FIELD_NUMBER: _builtins.int
     LOT_BASE_FIELD_NUMBER: _builtins.int
+    BLOCKED_FIELD_NUMBER: _builtins.int
+    PRICED_AT_FIELD_NUMBER: _builtins.int
+    SUSPECT_PRICE_QUOTE_FIELD_NUMBER: _builtins.int
+    DUST_BASE_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """BASE/QUOTE."""
     last_price_quote: _builtins.str
-    """The newest close; empty before the first candle."""
+    """The newest close, live the newest confirmed price; empty before the first."""
     outcome: _common_pb2.Side.ValueType
     """The newest vote's outcome; UNSPECIFIED before the first."""
     outcome_why: _builtins.str
@@ -337,9 +387,19 @@ class SymbolStatus(_message.Message):
     """Price step."""
     lot_base: _builtins.str
     """Amount step."""
+    blocked: _builtins.str
+    """Why nothing is bought until an operator resumes; empty otherwise."""
+    suspect_price_quote: _builtins.str
+    """A price too far from the last one, which is not believed yet; empty when there is none."""
+    dust_base: _builtins.str
+    """What is too little to be sold, and stays on the account; empty when there is none."""
     @_builtins.property
     def votes(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Vote]:
         """Every vote that was counted."""
+
+    @_builtins.property
+    def priced_at(self) -> _timestamp_pb2.Timestamp:
+        """When the price was seen, by the exchange's clock; live only."""
 
     def __init__(
         self,
@@ -353,10 +413,14 @@ class SymbolStatus(_message.Message):
         refusal: _builtins.str = ...,
         tick_quote: _builtins.str = ...,
         lot_base: _builtins.str = ...,
+        blocked: _builtins.str = ...,
+        priced_at: _timestamp_pb2.Timestamp | None = ...,
+        suspect_price_quote: _builtins.str = ...,
+        dust_base: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["priced_at", b"priced_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["last_price_quote", b"last_price_quote", "lot_base", b"lot_base", "outcome", b"outcome", "outcome_why", b"outcome_why", "refusal", b"refusal", "score_percent", b"score_percent", "symbol", b"symbol", "tick_quote", b"tick_quote", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked", b"blocked", "dust_base", b"dust_base", "last_price_quote", b"last_price_quote", "lot_base", b"lot_base", "outcome", b"outcome", "outcome_why", b"outcome_why", "priced_at", b"priced_at", "refusal", b"refusal", "score_percent", b"score_percent", "suspect_price_quote", b"suspect_price_quote", "symbol", b"symbol", "tick_quote", b"tick_quote", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -376,6 +440,7 @@ class ActorStatus(_message.Message):
     NOTE_FIELD_NUMBER: _builtins.int
     LATENCY_P50_MS_FIELD_NUMBER: _builtins.int
     LATENCY_P99_MS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """market_data, risk, execution, persistence, supervisor, control, strategy-NAME."""
     health: Global___Health.ValueType
@@ -394,6 +459,10 @@ class ActorStatus(_message.Message):
     """
     latency_p99_ms: _builtins.float
     """The 99th percentile of the same."""
+    @_builtins.property
+    def facts(self) -> _containers.RepeatedCompositeFieldContainer[Global___ActorFact]:
+        """What else it says of itself: of the feed its connections and the age of its prices; by name."""
+
     def __init__(
         self,
         *,
@@ -405,10 +474,11 @@ class ActorStatus(_message.Message):
         note: _builtins.str = ...,
         latency_p50_ms: _builtins.float | None = ...,
         latency_p99_ms: _builtins.float | None = ...,
+        facts: _abc.Iterable[Global___ActorFact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_p50_ms", b"_latency_p50_ms", "_latency_p99_ms", b"_latency_p99_ms", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_p50_ms", b"_latency_p50_ms", "_latency_p99_ms", b"_latency_p99_ms", "busy_ms", b"busy_ms", "health", b"health", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "name", b"name", "note", b"note", "process_id", b"process_id", "restarts", b"restarts"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_p50_ms", b"_latency_p50_ms", "_latency_p99_ms", b"_latency_p99_ms", "busy_ms", b"busy_ms", "facts", b"facts", "health", b"health", "latency_p50_ms", b"latency_p50_ms", "latency_p99_ms", b"latency_p99_ms", "name", b"name", "note", b"note", "process_id", b"process_id", "restarts", b"restarts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__latency_p50_ms: _TypeAlias = _typing.Literal["latency_p50_ms"]  # noqa: Y015
     _WhichOneofArgType__latency_p50_ms: _TypeAlias = _typing.Literal["_latency_p50_ms", b"_latency_p50_ms"]  # noqa: Y015
@@ -420,6 +490,32 @@ class ActorStatus(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_p99_ms) -> _WhichOneofReturnType__latency_p99_ms | None: ...
 
 Global___ActorStatus: _TypeAlias = ActorStatus  # noqa: Y015
+
+@_typing.final
+class ActorFact(_message.Message):
+    """One thing that an actor says of itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """"price_age_ms"; a unit is in the name."""
+    value: _builtins.str
+    """In words or figures."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ActorFact: _TypeAlias = ActorFact  # noqa: Y015
 
 @_typing.final
 class PauseRequest(_message.Message):

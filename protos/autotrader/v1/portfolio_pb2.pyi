@@ -30,7 +30,7 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     ORDER_STATE_UNSPECIFIED: _OrderState.ValueType  # 0
     """Not known."""
     ORDER_STATE_OPEN: _OrderState.ValueType  # 1
-    """Decided and stored, waiting for its fill or for the rest of it."""
+    """Decided and stored; it waits for its fill. At an exchange: it is on its way, or stands there."""
     ORDER_STATE_FILLED: _OrderState.ValueType  # 2
     """Filled."""
     ORDER_STATE_CANCELLED: _OrderState.ValueType  # 3
@@ -39,6 +39,10 @@ class _OrderStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderState
     """The venue refused it."""
     ORDER_STATE_EXPIRED: _OrderState.ValueType  # 5
     """It expired."""
+    ORDER_STATE_PARTLY_FILLED: _OrderState.ValueType  # 6
+    """A part of it was executed; it waits for the rest."""
+    ORDER_STATE_UNKNOWN: _OrderState.ValueType  # 7
+    """The exchange's answer was lost: it is being asked, and nothing is sent again."""
 
 class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
     """Where an order stands."""
@@ -46,7 +50,7 @@ class OrderState(_OrderState, metaclass=_OrderStateEnumTypeWrapper):
 ORDER_STATE_UNSPECIFIED: OrderState.ValueType  # 0
 """Not known."""
 ORDER_STATE_OPEN: OrderState.ValueType  # 1
-"""Decided and stored, waiting for its fill or for the rest of it."""
+"""Decided and stored; it waits for its fill. At an exchange: it is on its way, or stands there."""
 ORDER_STATE_FILLED: OrderState.ValueType  # 2
 """Filled."""
 ORDER_STATE_CANCELLED: OrderState.ValueType  # 3
@@ -55,7 +59,43 @@ ORDER_STATE_REFUSED: OrderState.ValueType  # 4
 """The venue refused it."""
 ORDER_STATE_EXPIRED: OrderState.ValueType  # 5
 """It expired."""
+ORDER_STATE_PARTLY_FILLED: OrderState.ValueType  # 6
+"""A part of it was executed; it waits for the rest."""
+ORDER_STATE_UNKNOWN: OrderState.ValueType  # 7
+"""The exchange's answer was lost: it is being asked, and nothing is sent again."""
 Global___OrderState: _TypeAlias = OrderState  # noqa: Y015
+
+class _Protection:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ProtectionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Protection.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROTECTION_UNSPECIFIED: _Protection.ValueType  # 0
+    """Not known."""
+    PROTECTION_NONE: _Protection.ValueType  # 1
+    """No stop is set."""
+    PROTECTION_ENGINE: _Protection.ValueType  # 2
+    """The engine: it sells when the price reaches the stop."""
+    PROTECTION_EXCHANGE: _Protection.ValueType  # 3
+    """The exchange: an order stands there."""
+    PROTECTION_MISSING: _Protection.ValueType  # 4
+    """The exchange should, and no order is known to stand there."""
+
+class Protection(_Protection, metaclass=_ProtectionEnumTypeWrapper):
+    """Who watches over the stop of a position."""
+
+PROTECTION_UNSPECIFIED: Protection.ValueType  # 0
+"""Not known."""
+PROTECTION_NONE: Protection.ValueType  # 1
+"""No stop is set."""
+PROTECTION_ENGINE: Protection.ValueType  # 2
+"""The engine: it sells when the price reaches the stop."""
+PROTECTION_EXCHANGE: Protection.ValueType  # 3
+"""The exchange: an order stands there."""
+PROTECTION_MISSING: Protection.ValueType  # 4
+"""The exchange should, and no order is known to stand there."""
+Global___Protection: _TypeAlias = Protection  # noqa: Y015
 
 class _TradeResult:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -143,6 +183,10 @@ class Position(_message.Message):
     NOTIONAL_QUOTE_FIELD_NUMBER: _builtins.int
     CLOSING_FIELD_NUMBER: _builtins.int
     VOTES_FIELD_NUMBER: _builtins.int
+    PROTECTION_FIELD_NUMBER: _builtins.int
+    UNPROTECTED_SINCE_FIELD_NUMBER: _builtins.int
+    STOP_ORDER_ID_FIELD_NUMBER: _builtins.int
+    SOLD_BASE_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """BASE/QUOTE."""
     amount_base: _builtins.str
@@ -160,15 +204,21 @@ class Position(_message.Message):
     target_quote: _builtins.str
     """The target's price; empty when there is none."""
     last_price_quote: _builtins.str
-    """The newest close."""
+    """What it is marked at: the newest close; live the newest confirmed price."""
     unrealized_profit_quote: _builtins.str
     """(last - entry) x amount, without fees."""
     unrealized_profit_percent: _builtins.str
     """The same in percent of the entry's notional."""
     notional_quote: _builtins.str
-    """What it is worth at the newest close."""
+    """What it is worth at that price."""
     closing: _builtins.bool
     """An exit was decided and waits for its fill."""
+    protection: Global___Protection.ValueType
+    """Who watches over its stop."""
+    stop_order_id: _builtins.str
+    """The stop's order at the exchange; empty when there is none."""
+    sold_base: _builtins.str
+    """How much of it has been sold; empty while nothing was."""
     @_builtins.property
     def entry_time(self) -> _timestamp_pb2.Timestamp:
         """The entry's time."""
@@ -176,6 +226,10 @@ class Position(_message.Message):
     @_builtins.property
     def votes(self) -> _containers.RepeatedCompositeFieldContainer[_common_pb2.Vote]:
         """The votes that opened it."""
+
+    @_builtins.property
+    def unprotected_since(self) -> _timestamp_pb2.Timestamp:
+        """Since when the exchange should have a stop and has none; set with PROTECTION_MISSING only."""
 
     def __init__(
         self,
@@ -195,10 +249,14 @@ class Position(_message.Message):
         notional_quote: _builtins.str = ...,
         closing: _builtins.bool = ...,
         votes: _abc.Iterable[_common_pb2.Vote] | None = ...,
+        protection: Global___Protection.ValueType = ...,
+        unprotected_since: _timestamp_pb2.Timestamp | None = ...,
+        stop_order_id: _builtins.str = ...,
+        sold_base: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["entry_time", b"entry_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["entry_time", b"entry_time", "unprotected_since", b"unprotected_since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "closing", b"closing", "entry_fee_quote", b"entry_fee_quote", "entry_notional_quote", b"entry_notional_quote", "entry_order_id", b"entry_order_id", "entry_price_quote", b"entry_price_quote", "entry_time", b"entry_time", "last_price_quote", b"last_price_quote", "notional_quote", b"notional_quote", "stop_quote", b"stop_quote", "symbol", b"symbol", "target_quote", b"target_quote", "unrealized_profit_percent", b"unrealized_profit_percent", "unrealized_profit_quote", b"unrealized_profit_quote", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "closing", b"closing", "entry_fee_quote", b"entry_fee_quote", "entry_notional_quote", b"entry_notional_quote", "entry_order_id", b"entry_order_id", "entry_price_quote", b"entry_price_quote", "entry_time", b"entry_time", "last_price_quote", b"last_price_quote", "notional_quote", b"notional_quote", "protection", b"protection", "sold_base", b"sold_base", "stop_order_id", b"stop_order_id", "stop_quote", b"stop_quote", "symbol", b"symbol", "target_quote", b"target_quote", "unprotected_since", b"unprotected_since", "unrealized_profit_percent", b"unrealized_profit_percent", "unrealized_profit_quote", b"unrealized_profit_quote", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -291,6 +349,11 @@ class Order(_message.Message):
     SIZING_PRICE_QUOTE_FIELD_NUMBER: _builtins.int
     ENDED_WHY_FIELD_NUMBER: _builtins.int
     FILLS_FIELD_NUMBER: _builtins.int
+    TRIGGER_QUOTE_FIELD_NUMBER: _builtins.int
+    LIMIT_QUOTE_FIELD_NUMBER: _builtins.int
+    FILLED_BASE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_ORDER_ID_FIELD_NUMBER: _builtins.int
+    CANCELLING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Derived from the decision: `1502942400-BTC-USDT-entry`."""
     symbol: _builtins.str
@@ -298,7 +361,7 @@ class Order(_message.Message):
     side: _common_pb2.Side.ValueType
     """Its direction."""
     kind: _builtins.str
-    """market, stop, take_profit."""
+    """market, limit, stop, take_profit."""
     amount_base: _builtins.str
     """How much."""
     reason: _builtins.str
@@ -309,9 +372,19 @@ class Order(_message.Message):
     """The price that an entry was sized at; empty for exits."""
     ended_why: _builtins.str
     """Why it ended without a fill; empty otherwise."""
+    trigger_quote: _builtins.str
+    """The price at which a stop becomes active; empty for other kinds."""
+    limit_quote: _builtins.str
+    """The worst price of a limit order, or of a stop where the exchange has no other form; else empty."""
+    filled_base: _builtins.str
+    """How much was executed so far; empty while nothing was."""
+    exchange_order_id: _builtins.str
+    """The exchange's name for it; empty until it is known there, and in a simulation."""
+    cancelling: _builtins.str
+    """Why it is being cancelled, or was; empty otherwise."""
     @_builtins.property
     def decided_at(self) -> _timestamp_pb2.Timestamp:
-        """The close at which it was decided; of a stop or target its fill."""
+        """The close at which it was decided; of a simulated stop or target its fill."""
 
     @_builtins.property
     def fills(self) -> _containers.RepeatedCompositeFieldContainer[Global___Fill]:
@@ -331,10 +404,15 @@ class Order(_message.Message):
         sizing_price_quote: _builtins.str = ...,
         ended_why: _builtins.str = ...,
         fills: _abc.Iterable[Global___Fill] | None = ...,
+        trigger_quote: _builtins.str = ...,
+        limit_quote: _builtins.str = ...,
+        filled_base: _builtins.str = ...,
+        exchange_order_id: _builtins.str = ...,
+        cancelling: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decided_at", b"decided_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "decided_at", b"decided_at", "ended_why", b"ended_why", "fills", b"fills", "id", b"id", "kind", b"kind", "reason", b"reason", "side", b"side", "sizing_price_quote", b"sizing_price_quote", "state", b"state", "symbol", b"symbol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "cancelling", b"cancelling", "decided_at", b"decided_at", "ended_why", b"ended_why", "exchange_order_id", b"exchange_order_id", "filled_base", b"filled_base", "fills", b"fills", "id", b"id", "kind", b"kind", "limit_quote", b"limit_quote", "reason", b"reason", "side", b"side", "sizing_price_quote", b"sizing_price_quote", "state", b"state", "symbol", b"symbol", "trigger_quote", b"trigger_quote"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -356,6 +434,8 @@ class Fill(_message.Message):
     FEE_QUOTE_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    FEE_CURRENCY_FIELD_NUMBER: _builtins.int
+    FEE_PAID_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique."""
     order_id: _builtins.str
@@ -374,6 +454,10 @@ class Fill(_message.Message):
     """The fee."""
     reason: _builtins.str
     """Why: signal, stop, take_profit, kill_switch, close_all."""
+    fee_currency: _builtins.str
+    """What the fee was paid in; empty in a simulation."""
+    fee_paid: _builtins.str
+    """How much of it was paid; empty in a simulation. `fee_quote` is its worth."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When; in a simulation its candle's open."""
@@ -391,10 +475,12 @@ class Fill(_message.Message):
         fee_quote: _builtins.str = ...,
         time: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
+        fee_currency: _builtins.str = ...,
+        fee_paid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "fee_quote", b"fee_quote", "id", b"id", "notional_quote", b"notional_quote", "order_id", b"order_id", "price_quote", b"price_quote", "reason", b"reason", "side", b"side", "symbol", b"symbol", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount_base", b"amount_base", "fee_currency", b"fee_currency", "fee_paid", b"fee_paid", "fee_quote", b"fee_quote", "id", b"id", "notional_quote", b"notional_quote", "order_id", b"order_id", "price_quote", b"price_quote", "reason", b"reason", "side", b"side", "symbol", b"symbol", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

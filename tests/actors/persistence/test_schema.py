@@ -4,15 +4,16 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, inspect, text
+from sqlalchemy import Engine, create_engine, insert, inspect, select, text
 
 from actors.persistence import schema, version
 from actors.persistence.engine_url import NoDatabaseYet, open_engine
 from actors.persistence.reader import Reader
 from actors.persistence.store import Store, upgrade_database
 from actors.persistence.tables import metadata
-from tests.actors.persistence.conftest import NOW_MS
+from tests.actors.persistence.conftest import NOW_MS, stored_run
 from tests.actors.persistence.test_store import driver_url
+from tests.support.runs import RandomRun, rules_of
 from trading.errors import StorageError
 
 NEXT = '''"""A later version."""
@@ -77,11 +78,11 @@ def test_older_schema_says_to_upgrade_and_upgrade_mends_it(database_url: str, la
     Store.open(database_url, lambda: NOW_MS).close()
     engine = open_engine(database_url)
     sentence = (
-        r"the schema \(0002\) is older than this autotrader wants \(9999\): run `autotrader db upgrade`"
+        r"the schema \(0004\) is older than this autotrader wants \(9999\): run `autotrader db upgrade`"
     )
     with pytest.raises(StorageError, match=sentence):
         schema.prepare(engine, later)
-    assert schema.upgrade(engine, later) == ("0002", "9999")
+    assert schema.upgrade(engine, later) == ("0004", "9999")
     schema.prepare(engine, later)
     assert "colour" in columns(engine, "runs")
     engine.dispose()
@@ -92,7 +93,7 @@ def test_newer_schema_says_to_install_a_newer_autotrader(database_url: str, late
     engine = open_engine(database_url)
     schema.upgrade(engine, later)
     engine.dispose()
-    sentence = r"the schema \(9999\) is newer than this autotrader knows \(0002\): install a newer autotrader"
+    sentence = r"the schema \(9999\) is newer than this autotrader knows \(0004\): install a newer autotrader"
     with pytest.raises(StorageError, match=sentence):
         Store.open(database_url, lambda: NOW_MS)
     with pytest.raises(StorageError, match=sentence):
@@ -102,13 +103,13 @@ def test_newer_schema_says_to_install_a_newer_autotrader(database_url: str, late
 
 
 def test_upgrade_of_a_current_or_empty_database_ends_at_head(empty_url: str) -> None:
-    assert upgrade_database(empty_url, lambda: NOW_MS) == (None, "0002")
-    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0002", "0002")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == (None, "0004")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0004", "0004")
 
 
 def test_upgrade_from_the_first_schema_keeps_what_is_stored(empty_url: str, tmp_path: Path) -> None:
     first = tmp_path / "first"
-    shutil.copytree(schema.MIGRATIONS, first, ignore=shutil.ignore_patterns("__pycache__", "v0002*"))
+    shutil.copytree(schema.MIGRATIONS, first, ignore=shutil.ignore_patterns("__pycache__", "v000[2-4]*"))
     engine = open_engine(empty_url)
     schema.prepare(engine, first)
     assert "accounts" not in inspect(engine).get_table_names()
@@ -119,13 +120,48 @@ def test_upgrade_from_the_first_schema_keeps_what_is_stored(empty_url: str, tmp_
                 " VALUES (1, 'a.b', '3', '2024-01-01T00:00:00.000Z', 'anna')"
             )
         )
-    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0001", "0002")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0001", "0004")
     store = Store.open(empty_url, lambda: NOW_MS)
     assert store.settings() == {"a.b": "3"}
     store.close()
     with engine.connect() as connection:
         assert schema.problems(connection) == []
     engine.dispose()
+
+
+def test_upgrade_of_a_stored_run_keeps_every_table_true_to_its_journal(
+    empty_url: str, tmp_path: Path
+) -> None:
+    before = tmp_path / "before"
+    shutil.copytree(schema.MIGRATIONS, before, ignore=shutil.ignore_patterns("__pycache__", "v0004*"))
+    engine, source = open_engine(empty_url), f"sqlite:///{tmp_path / 'source.db'}"
+    schema.prepare(engine, before)
+    store = Store.open(source, lambda: NOW_MS)
+    run = stored_run(store, RandomRun(rules_of(), seed=21), 200)
+    store.close()
+    _copy_what_fits(open_engine(source), engine)
+    assert "trigger_price" not in columns(engine, "orders")
+    assert upgrade_database(empty_url, lambda: NOW_MS) == ("0003", "0004")
+    store = Store.open(empty_url, lambda: NOW_MS)
+    assert store.check(run.id) == []
+    store.close()
+    with engine.connect() as connection:
+        assert connection.scalars(text("SELECT count(*) FROM trades")).one() > 5
+        key = inspect(connection).get_pk_constraint("trades")["constrained_columns"]
+    assert key == ["run_id", "entry_order_id", "sequence"]
+    engine.dispose()
+
+
+def _copy_what_fits(source: Engine, target: Engine) -> None:
+    """Every row, without the columns that the target's schema does not have."""
+    with source.connect() as origin, target.begin() as connection:
+        for table in metadata.sorted_tables:
+            names = {column["name"] for column in inspect(connection).get_columns(table.name)}
+            kept = [column for column in table.c if column.name in names]
+            rows = [dict(row) for row in origin.execute(select(*kept)).mappings()]
+            if rows:
+                connection.execute(insert(table), rows)
+    source.dispose()
 
 
 def test_upgrade_that_fails_half_way_leaves_the_older_schema(database_url: str, later: Path) -> None:

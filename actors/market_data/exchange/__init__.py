@@ -1,0 +1,1 @@
+"""A live exchange as the source of candles and quotes: websockets where it has them, REST else."""
