@@ -25,9 +25,11 @@ from trading.signals import Side
 from trading.state import EngineState, SymbolState
 
 # A position may be without a working stop for 5 s; selling takes a moment too.
-EMERGENCY_MS = 4_000
+EMERGENCY_MS = 4_500
 # How long the price may be under a stop at the exchange before we sell ourselves.
 STUCK_MS = 3_000
+# A stop is tried so often before the position is sold for want of one.
+STOP_TRIES = 3
 FIRST_PAUSE_MS, LONGEST_PAUSE_MS = 500, 5_000
 
 Found = list[AnyDecision]
@@ -55,14 +57,14 @@ def due_ms(symbol: SymbolState) -> int:
         times.append(live.under_since_ms + STUCK_MS)
     if live.stop is None:
         times.append(live.stop_again_ms)
-        if live.bare_since_ms and live.stop_failures:
+        if live.bare_since_ms and live.stop_failures >= STOP_TRIES:
             times.append(live.bare_since_ms + EMERGENCY_MS)
     return min((each for each in times if each), default=0)
 
 
 def pause_ms(failures: int) -> int:
-    """How long to wait after so many failures in a row: 0.5 s, doubling up to 5 s."""
-    return min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(failures, 8) >> 1)
+    """How long to wait after so many failures in a row: not at all, then 0.5 s, doubling up to 5 s."""
+    return min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS << min(failures - 2, 8)) if failures > 1 else 0
 
 
 def working(order: Order | None) -> bool:
@@ -133,7 +135,7 @@ class _Desk:
 
     def _look_after_the_bare(self, live: LiveSymbol) -> None:
         """Sell when the stop was refused for so long that the position would stand unprotected."""
-        refused = live.stop is None and live.stop_failures > 0
+        refused = live.stop is None and live.stop_failures >= STOP_TRIES
         if refused and live.bare_since_ms and self.now_ms - live.bare_since_ms >= EMERGENCY_MS:
             self.found.append(
                 Noticed(

@@ -145,6 +145,7 @@ def test_nothing_is_due_any_more_once_it_was_done() -> None:
     world.handle(PricesSeen(world.now_ms))
     world.pass_time(500)
     refuse_the_stop(world)
+    refuse_the_stop(world)
     assert due_ms(symbol_of(world)) > 0
     world.pass_time(3_000)
     world.check()
