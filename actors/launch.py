@@ -132,6 +132,8 @@ def started(plan: Plan) -> Iterator[RunningEngine]:
     plan = replace(plan, home=home, rules_after=_stored_sequence(plan.database_url))
     for make in makers(plan, plan.strategies).values():
         make()
+    for name in (refs.EXECUTION, refs.MARKET_DATA):
+        spawn.tell(name, "health")  # Who is asked for the first time connects to the exchange.
     spawn.tell(refs.RISK, "ensure_running")
     spawn.spawn(Supervisor, refs.SUPERVISOR, plan, threads=8, pin=plan.home)
     engine = RunningEngine(plan)

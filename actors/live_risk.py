@@ -207,6 +207,12 @@ class LiveRisk(Risk):
         return cursor
 
     async def _take_candles(self, engine: Engine) -> None:
+        """Go on from where the engine stands; the vote comes first that a crash left out."""
+        state = engine.state
+        age_ms = self._clock.now_ms() - state.open_time_ms - state.rules.timeframe_ms
+        if state.voted_ms < state.open_time_ms and age_ms < state.rules.timeframe_ms:
+            self._deadline_at = time.monotonic() + self._deadline_seconds
+            await self._vote(engine)
         while await self._next_open_time(engine):
             pass
 

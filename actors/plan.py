@@ -55,12 +55,16 @@ def makers(plan: Plan, strategies: tuple[StrategySpec, ...]) -> dict[str, Callab
     Who takes longest to start comes first. Their classes are imported when they are made: who only
     looks after actors stays small.
     """
+    outside = {
+        refs.EXECUTION: lambda: _execution(plan),
+        refs.MARKET_DATA: lambda: _market_data(plan),
+    }
     return {
+        **(outside if plan.rules.live else {}),
         **{refs.strategy_name(spec.name): _maker(plan, spec) for spec in strategies},
         refs.PERSISTENCE: lambda: _persistence(plan),
-        refs.MARKET_DATA: lambda: _market_data(plan),
+        **outside,
         refs.RISK: lambda: _risk(plan),
-        refs.EXECUTION: lambda: _execution(plan),
         **{
             each.name: partial(spawn.spawn, each.kind, each.name, *each.args, pin=plan.home)
             for each in plan.companions

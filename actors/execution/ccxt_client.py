@@ -18,6 +18,7 @@ from trading.errors import AutotraderError
 
 Got = TypeVar("Got")
 MINUTE_MS = 60_000
+LONGEST_WINDOW_MS = 60_000
 POLLS_AT_ONCE = 4
 # What an order waits for is answered soon, or asked for anew.
 QUICK_MS = 3_000
@@ -45,9 +46,10 @@ class Line:
         self.budget = RateBudget(MINUTE_MS / max(float(client.rateLimit), 1e-3))
         self.on_clock: Callable[[], None] = lambda: None
         self._secrets, self._timeout_ms = secrets, timeout_ms
+        self._recv_window_ms = recv_window_ms
         self._polls = asyncio.Semaphore(POLLS_AT_ONCE)
         self._bare_lists = client.id.startswith("binance")
-        self._bend(client, recv_window_ms)
+        self._bend(client)
 
     def __repr__(self) -> str:
         return f"Line({self.client.id})"
@@ -100,7 +102,13 @@ class Line:
         told = await self.ask(self.client.fetch_time)
         if isinstance(told, int):
             self.clock.told(told, asked_ms)
+            self._fit_window()
         return isinstance(told, int)
+
+    def _fit_window(self) -> None:
+        """The window in which an order is taken is as long as it is by our clock."""
+        window_ms = round(self._recv_window_ms * max(1.0, self.clock.rate))
+        self.client.options["recvWindow"] = min(LONGEST_WINDOW_MS, window_ms)
 
     def _judged(self, error: Exception, reply: Reply) -> Trouble:
         trouble = judge(error, reply, self._secrets)
@@ -109,7 +117,7 @@ class Line:
         wait_ms = max(trouble.wait_ms, self.budget.silent_ms(monotonic_ms()))
         return Trouble(trouble.why, trouble.not_done, trouble.absent, wait_ms, trouble.code)
 
-    def _bend(self, client: Any, recv_window_ms: int) -> None:
+    def _bend(self, client: Any) -> None:
         """Make the client do as this line says: its time, exact texts, no retries, no logs of its own."""
         silent = logging.Logger("ccxt")
         silent.disabled = True
@@ -117,7 +125,7 @@ class Line:
         client.options.update(
             maxRetriesOnFailure=0, fetchCurrencies=False, adjustForTimeDifference=False, timeDifference=0
         )
-        client.options["recvWindow"] = recv_window_ms
+        self._fit_window()
         client.milliseconds = self.clock.now_ms
         client.seconds = lambda: self.clock.now_ms() // 1000
         client.microseconds = lambda: self.clock.now_ms() * 1000
