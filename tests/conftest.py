@@ -1,4 +1,4 @@
-"""What every test gets: hypothesis profiles, and a guard that keeps unit tests off Ray."""
+"""What every test gets: hypothesis profiles, one Ray, and a guard that keeps unit tests off it."""
 
 import os
 import tempfile
@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from actors import spawn
 
 # Before the first import of ray.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -29,12 +31,20 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks the tests that may start Ray, and keeps them in one process: one cluster for all of them."""
+    """Marks the tests that may start Ray; files with long tests come first, so that none is left over."""
     for item in items:
         if RAY_TESTS in item.path.parents:
             item.add_marker("ray")
-        if item.get_closest_marker("ray"):
-            item.add_marker(pytest.mark.xdist_group("ray"))
+    long = {item.path for item in items if any(map(item.get_closest_marker, ("ray", "slow")))}
+    items.sort(key=lambda item: item.path not in long)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[None]:
+    """A private Ray on loopback, for all tests of this process."""
+    spawn.start_ray()
+    yield
+    spawn.stop_ray()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,5 +1,6 @@
 """What must be true of the oracle whatever the market, the signals and the settings are."""
 
+import os
 from dataclasses import astuple
 from fractions import Fraction
 from typing import Any
@@ -12,6 +13,8 @@ from tests.oracle.figures import figures
 from tests.oracle.simulate import simulate
 from tests.oracle.strategies import Case, cases
 
+EXAMPLES = int(os.environ.get("AUTOTRADER_EXAMPLES", "25"))
+
 
 def run(case: Case) -> Result:
     return simulate(case.candles, case.signals, case.settings, start_ms=case.start_ms, commands=case.commands)
@@ -21,7 +24,7 @@ def real_rows(case: Case) -> dict[tuple[str, int], dict[str, Any]]:
     return {(s, r["time_ms"]): r for s, rows in case.in_range().items() for r in rows if not r["filled"]}
 
 
-@settings(max_examples=80)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_equity_at_every_close_is_cash_and_marks_and_profits_to_the_last_digit(case: Case) -> None:
     for row in run(case).equity:
@@ -35,7 +38,7 @@ def test_equity_at_every_close_is_cash_and_marks_and_profits_to_the_last_digit(c
         assert row["cash"] >= 0
 
 
-@settings(max_examples=80)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_fills_are_on_real_candles_on_the_tick_and_the_lot_and_never_in_our_favour(case: Case) -> None:
     rows = real_rows(case)
@@ -53,7 +56,7 @@ def test_fills_are_on_real_candles_on_the_tick_and_the_lot_and_never_in_our_favo
             assert fill["price"] <= candle["open"]
 
 
-@settings(max_examples=80)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_every_wish_to_enter_is_approved_or_refused_with_a_reason(case: Case) -> None:
     result = run(case)
@@ -65,7 +68,7 @@ def test_every_wish_to_enter_is_approved_or_refused_with_a_reason(case: Case) ->
     assert len(result.outcomes) == sum(map(len, case.in_range().values()))
 
 
-@settings(max_examples=80)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_entries_keep_every_limit_at_the_close_that_decides_them(case: Case) -> None:
     result = run(case)
@@ -83,7 +86,7 @@ def test_entries_keep_every_limit_at_the_close_that_decides_them(case: Case) -> 
         assert len(row["positions"]) <= case.settings["max_open_positions"]
 
 
-@settings(max_examples=80)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_trades_and_fills_tell_the_same_story(case: Case) -> None:
     result = run(case)
@@ -95,7 +98,7 @@ def test_trades_and_fills_tell_the_same_story(case: Case) -> None:
     assert {t["symbol"] for t in result.trades if t["exit_reason"] == "open"} == held
 
 
-@settings(max_examples=60)
+@settings(max_examples=EXAMPLES)
 @given(cases(), st.floats(0.1, 0.95))
 def test_run_cut_at_any_candle_is_the_beginning_of_the_whole_run(case: Case, share: float) -> None:
     whole = run(case)
@@ -107,7 +110,7 @@ def test_run_cut_at_any_candle_is_the_beginning_of_the_whole_run(case: Case, sha
     assert part.outcomes == whole.outcomes[: len(part.outcomes)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_detail_candles_that_repeat_the_candles_change_nothing(case: Case) -> None:
     plain = run(case)
@@ -119,7 +122,7 @@ def test_detail_candles_that_repeat_the_candles_change_nothing(case: Case) -> No
     assert list(map(astuple, fine.orders)) == list(map(astuple, plain.orders))
 
 
-@settings(max_examples=60)
+@settings(max_examples=EXAMPLES)
 @given(cases())
 def test_figures_of_any_run_are_within_their_bounds(case: Case) -> None:
     result = run(case)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from actors.launch import RunningEngine, started
 from actors.persistence.reader import Reader
@@ -71,6 +72,19 @@ def run_to_end(planned: Planned, meanwhile: Callable[[RunningEngine, int], None]
             meanwhile(engine, progress.candles)
             time.sleep(0.02)
     raise AssertionError(f"the replay did not end within {END_SECONDS:g} s")
+
+
+def wait_for(question: Callable[[], Any], seconds: float = 120) -> Any:
+    """Ask an engine until the answer is true."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if answer := question():
+                return answer
+        except ActorLost:
+            pass
+        time.sleep(0.02)
+    raise AssertionError("it did not happen in time")
 
 
 def stored(planned: Planned) -> RunResult:

@@ -25,7 +25,10 @@ from trading.history import load_histories
 from trading.settings import Settings, parse_settings
 from trading.strategies.registry import made_strategies
 
-EXAMPLES = int(os.environ.get("AUTOTRADER_EXAMPLES", "80"))
+pytestmark = pytest.mark.slow
+# Of each symbol, from the real files.
+REAL_CANDLES = 12_000
+EXAMPLES = int(os.environ.get("AUTOTRADER_EXAMPLES", "40"))
 
 
 def quietly(_what: str, _done: int, _total: int) -> None:
@@ -70,7 +73,7 @@ def test_random_market_leaves_the_same_by_both_engines(case: Case) -> None:
         event(f"refused: {refusal}")
 
 
-@settings(max_examples=EXAMPLES // 4, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 2, deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_trial_of_a_random_market_gives_the_figures_of_the_reference(case: Case) -> None:
     simulation = case.simulation()
@@ -121,7 +124,7 @@ def test_real_candles_with_every_built_in_strategy_leave_the_same(
 ) -> None:
     raw = {"risk": risk, "strategies": BUILT_IN, "vote": {"confidence_threshold": 30}}
     simulation = simulation_of(files, raw)
-    ends = [history.head(60_000) for history in simulation.histories]
+    ends = [history.head(REAL_CANDLES) for history in simulation.histories]
     cut = Simulation(ends, simulation.rules, simulation.strategies, simulation.first_open_ms)
     assert len(assert_same(cut).trades) > 50
 

@@ -1,5 +1,6 @@
 """The Reality Check: even on noise of many kinds, small on skill."""
 
+import os
 from collections.abc import Callable
 
 import numpy as np
@@ -9,7 +10,7 @@ from backtest.luck.deflated_sharpe import YEAR
 from backtest.luck.reality_check import reality_check
 from tests.backtest.luck.markets import Floats, best_of, noise
 
-SEEDS = 200
+SEEDS = int(os.environ.get("AUTOTRADER_TEST_SEEDS", "100"))
 Maker = Callable[[np.random.Generator], Floats]
 
 

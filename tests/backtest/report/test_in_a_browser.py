@@ -33,7 +33,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A run and a sweep with everything in it, all its texts hostile."""
     folder = tmp_path_factory.mktemp("reports")
     settings = {"data": {HOSTILE: HOSTILE}, "engine": {"timeframe": "1h"}}
-    run, histories = random_run(2_400, settings=settings)
+    run, histories = random_run(1_600, settings=settings)
     write_run_report(run, histories, folder / "run.html", simulated=True)
     hostile = sweep(
         title=HOSTILE,

@@ -1,13 +1,11 @@
-"""One Ray for the tests of sweeps, and a small market to sweep on."""
+"""A small market for the tests of sweeps."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 
-from actors import spawn
 from backtest.sweep.plan import SweepPlan, make_plan
 from trading.history import History, load_histories
 from trading.settings import parse_settings
@@ -18,17 +16,6 @@ CROSS = [{"name": "cross", "type": "sma_cross", "params": {"fast": 3, "slow": 8}
 RISK = {"stop_loss_percent": 1, "position_size_percent": 20}
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 MakePlan = Callable[..., SweepPlan]
-
-
-@pytest.fixture(scope="package")
-def cluster() -> Iterator[None]:
-    """A private Ray on loopback, or the one that other tests have started already."""
-    if ray.is_initialized():
-        yield
-        return
-    spawn.start_ray()
-    yield
-    spawn.stop_ray()
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +34,7 @@ def histories(candle_file: Path) -> list[History]:
     return load_histories([("BTC/USDT", candle_file)])
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def plan_of(histories: list[History]) -> MakePlan:
     """Makes plans of sweeps over that market: one strategy, `cross`, unless another is given."""
 

@@ -26,12 +26,12 @@ node = cluster.add_node(num_cpus=1)
 ray.init(address=cluster.address, log_to_driver=False)
 cross = {"name": "cross", "type": "sma_cross", "params": {"fast": 3, "slow": 8}}
 histories = load_histories([("BTC/USDT", out / "btc.parquet")])
-specs = [("cross.fast", "2:40:1"), ("cross.slow", "50:150:2")]
+specs = [("cross.fast", "2:40:1"), ("cross.slow", "50:150:10")]
 plan = make_plan(parse_settings({"strategies": [cross]}), specs, histories)
 killed = []
 
 def kill(progress):
-    if progress.done > 300 and not killed:
+    if progress.done > 60 and not killed:
         killed.append(progress.done)
         cluster.remove_node(node, allow_graceful=False)
 

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from backtest import workers
 from backtest.sweep import samplers, store
 from backtest.sweep.objective import FIGURES
-from backtest.sweep.plan import Applied
+from backtest.sweep.plan import Applied, SweepPlan
 from backtest.sweep.progress import Progress
 from backtest.sweep.sweep import Sweep, SweepCancelled
 from backtest.trial import run_trial
@@ -25,11 +26,26 @@ from trading.settings import parse_settings
 from trading.settings_file import settings_file
 
 pytestmark = [pytest.mark.ray, pytest.mark.timeout(300), pytest.mark.usefixtures("cluster")]
+Whole = Callable[[str], tuple[SweepPlan, Path]]
 SPECS = ("cross.fast=2:8:2", "cross.slow=6:14:4", "risk.stop_loss_percent=0.5:1.5:0.5")
 
 
 def results(folder: Path) -> dict[str, bytes]:
     return {each.name: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(plan_of: MakePlan, tmp_path_factory: pytest.TempPathFactory, cluster: None) -> Whole:
+    """The plan of a method, and the folder of its sweep by one worker without any break."""
+
+    @cache
+    def made(method: str) -> tuple[SweepPlan, Path]:
+        plan = plan_of(*SPECS, method=method, trials=None if method == "grid" else 30, walk_forward=2)
+        out = tmp_path_factory.mktemp("whole") / method
+        Sweep(plan, out=out, workers=1, to_toml=settings_file).run()
+        return plan, out
+
+    return made
 
 
 def test_every_trial_is_the_simulation_of_its_settings(plan_of: MakePlan, tmp_path: Path) -> None:
@@ -68,15 +84,13 @@ def test_every_trial_is_the_simulation_of_its_settings(plan_of: MakePlan, tmp_pa
 
 @pytest.mark.parametrize("method", samplers.METHODS)
 def test_files_are_the_same_whatever_workers_batches_and_parts(
-    plan_of: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    trials = None if method == "grid" else 30
-    plan = plan_of(*SPECS, method=method, trials=trials, walk_forward=2)
-    Sweep(plan, out=tmp_path / "one", workers=1, to_toml=settings_file).run()
+    plan, out = whole(method)
     monkeypatch.setattr(workers, "LARGEST_BATCH", 3)
     monkeypatch.setattr(store, "PART_ROWS", 1)
     Sweep(plan, out=tmp_path / "two", workers=2, to_toml=settings_file).run()
-    one, two = results(tmp_path / "one"), results(tmp_path / "two")
+    one, two = results(out), results(tmp_path / "two")
     assert set(one) == {
         "sweep.json", "summary.json", "trials.parquet", "returns.parquet", "best.toml", "report.html",
         "walk_forward.parquet", "walk_forward_equity.parquet",
@@ -86,18 +100,17 @@ def test_files_are_the_same_whatever_workers_batches_and_parts(
 
 @pytest.mark.parametrize("method", ["grid", "bayes"])
 def test_sweep_cancelled_again_and_again_and_resumed_equals_one_that_was_not(
-    plan_of: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+    whole: Whole, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
+    plan, unbroken = whole(method)
     monkeypatch.setattr(workers, "LARGEST_BATCH", 2)
-    plan = plan_of(*SPECS, method=method, trials=None if method == "grid" else 30, walk_forward=1)
-    Sweep(plan, out=tmp_path / "whole", workers=1, to_toml=settings_file).run()
     stops, out = 0, tmp_path / "stopped"
     made: list[int] = []
 
     def after_some(progress: Progress) -> None:
         if progress.per_second is not None:
             made.append(progress.done)
-            if progress.done >= made[0] + 12:
+            if progress.done >= made[0] + 30:
                 sweep.cancel()
 
     for _ in range(10):
@@ -117,7 +130,7 @@ def test_sweep_cancelled_again_and_again_and_resumed_equals_one_that_was_not(
         break
     assert sweep.state == "done"
     assert stops >= 2
-    assert results(out) == results(tmp_path / "whole")
+    assert results(out) == results(unbroken)
 
 
 def test_killed_worker_loses_nothing(
@@ -233,14 +246,14 @@ def test_resume_where_nothing_is_and_two_at_once_are_refused(plan_of: MakePlan, 
         Sweep(plan, out=tmp_path, resume=True).run()
 
 
-def test_part_that_is_broken_is_made_again(plan_of: MakePlan, tmp_path: Path) -> None:
-    plan = plan_of(*SPECS)
-    whole = Sweep(plan, out=tmp_path / "whole", workers=1).run()
-    parts = tmp_path / "broken" / "parts" / "0"
-    with store.opened(tmp_path / "broken", plan, resume=False):
-        parts.mkdir(parents=True)
-        (parts / "000001.parquet").write_bytes(b"PAR1 and then the power failed")
-    assert Sweep(plan, out=tmp_path / "broken", workers=1, resume=True).run().trials.equals(whole.trials)
+def test_part_that_is_broken_is_made_again(whole: Whole, tmp_path: Path) -> None:
+    plan, unbroken = whole("grid")
+    out = tmp_path / "broken"
+    with store.opened(out, plan, resume=False):
+        (out / "parts" / "0").mkdir(parents=True)
+        (out / "parts" / "0" / "000001.parquet").write_bytes(b"PAR1 and then the power failed")
+    Sweep(plan, out=out, workers=1, resume=True, to_toml=settings_file).run()
+    assert results(out) == results(unbroken)
 
 
 def test_progress_tells_rate_time_left_and_the_best(

@@ -69,14 +69,16 @@ def test_items_of_a_worker_that_dies_are_made_again_and_none_comes_twice(tmp_pat
     assert {each.name for each in tmp_path.iterdir()} == {"died-3", "died-4", "died-40"}
 
 
-@pytest.mark.usefixtures("quick_batches")
-def test_item_that_ends_its_process_each_time_is_given_up_alone(tmp_path: Path) -> None:
-    pool = Pool(Squares(tmp_path, deadly=(11,)), 1)
+def test_item_that_ends_its_process_each_time_is_given_up_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workers, "LARGEST_BATCH", 2)
+    pool = Pool(Squares(tmp_path, deadly=(7,)), 1)
     try:
-        found = dict(made(pool, 30))
+        found = dict(made(pool, 12))
     finally:
         pool.close()
-    assert found == {each: -1 if each == 11 else each * each for each in range(30)}
+    assert found == {each: -1 if each == 7 else each * each for each in range(12)}
 
 
 def test_results_end_soon_after_they_are_stopped(tmp_path: Path) -> None:

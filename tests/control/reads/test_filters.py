@@ -1,5 +1,6 @@
 """Filters: what a list gives is what the same filter in Python leaves of all rows."""
 
+from decimal import Decimal
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -148,10 +149,9 @@ async def test_candles_of_a_range_are_its_newest_in_order(
         if row["symbol"] == symbol and inside(row["open_time"], span)
     ]
     assert [
-        (milliseconds(each.open_time), each.close_quote, each.volume_base, each.filled) for each in found
-    ] == [
-        (row["open_time"], format(row["close"], "f"), row["volume"], row["filled"]) for row in rows[-limit:]
-    ]
+        (milliseconds(each.open_time), Decimal(each.close_quote), each.volume_base, each.filled)
+        for each in found
+    ] == [(row["open_time"], row["close"], row["volume"], row["filled"]) for row in rows[-limit:]]
 
 
 async def test_a_bound_between_two_milliseconds_counts_as_the_later_one(

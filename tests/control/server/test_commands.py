@@ -323,34 +323,32 @@ async def test_answers_and_changes_survive_a_crash_until_they_are_reset(own_engi
     own_engine.stop()
 
 
-@pytest.mark.parametrize(
-    ("method", "fields", "seats"),
-    [
-        ("AddStrategy", {"name": "later", "type": "momentum"}, ["cross", "technical", "later"]),
-        ("RemoveStrategy", {"name": "technical"}, ["cross"]),
-    ],
-)
 async def test_strategy_command_that_broke_off_after_its_effect_is_answered(
-    own_engine: EngineProcess, method: str, fields: dict[str, str], seats: list[str]
+    own_engine: EngineProcess,
 ) -> None:
-    given = {"request_id": new_id(), **fields}
     own_engine.start()
-    async with connected(own_engine.target) as anybody:
-        owner = await anybody.sign_in_locally(own_engine.credential["secret"])
-        await owner.command(f"StrategyService/{method}", **given)
-    own_engine.kill()
-    store = Store.open(f"sqlite:///{own_engine.database}", lambda: 0)
-    store.perform(forget_the_end)
-    store.close()
-    own_engine.start()
-    async with connected(own_engine.target) as anybody:
-        owner = await anybody.sign_in_locally(own_engine.credential["secret"])
-        await owner.command(f"StrategyService/{method}", **given)
-        assert [step.result for step in await trail(owner, given["request_id"])] == ["asked", "asked", "OK"]
-        strategies = (await owner.read("StrategyService/ListStrategies")).strategies
-        assert [each.name for each in strategies] == seats
-        refused = await owner.ask(f"StrategyService/{method}", **{**given, "request_id": new_id()})
-        assert refused.code in {"ALREADY_EXISTS", "NOT_FOUND"}
+    for method, fields, seats in (
+        ("AddStrategy", {"name": "later", "type": "momentum"}, ["cross", "technical", "later"]),
+        ("RemoveStrategy", {"name": "technical"}, ["cross", "later"]),
+    ):
+        given = {"request_id": new_id(), **fields}
+        async with connected(own_engine.target) as anybody:
+            owner = await anybody.sign_in_locally(own_engine.credential["secret"])
+            await owner.command(f"StrategyService/{method}", **given)
+        own_engine.kill()
+        store = Store.open(f"sqlite:///{own_engine.database}", lambda: 0)
+        store.perform(forget_the_end)
+        store.close()
+        own_engine.start()
+        async with connected(own_engine.target) as anybody:
+            owner = await anybody.sign_in_locally(own_engine.credential["secret"])
+            await owner.command(f"StrategyService/{method}", **given)
+            results = [step.result for step in await trail(owner, given["request_id"])]
+            assert results == ["asked", "asked", "OK"]
+            strategies = (await owner.read("StrategyService/ListStrategies")).strategies
+            assert [each.name for each in strategies] == seats
+            refused = await owner.ask(f"StrategyService/{method}", **{**given, "request_id": new_id()})
+            assert refused.code in {"ALREADY_EXISTS", "NOT_FOUND"}
     own_engine.stop()
 
 

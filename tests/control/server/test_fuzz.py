@@ -18,7 +18,7 @@ from tests.support.control_process import EngineProcess
 SAMPLES = (
     1_000
     if settings.get_current_profile_name() == "explore"
-    else int(os.environ.get("AUTOTRADER_TEST_FUZZ", "24"))
+    else int(os.environ.get("AUTOTRADER_TEST_FUZZ", "16"))
 )
 AT_ONCE = 8
 STOP = path_of("EngineService/Stop")
