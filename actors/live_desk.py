@@ -29,6 +29,8 @@ REPEAT_SECONDS = 2.0
 LOOK_AGAIN_SECONDS = 0.5
 # A buy that left later than this after its decision would be another one.
 STALE_SECONDS = 10.0
+SILENCE_SECONDS = 20.0
+SILENCE = "the exchange does not tell how the account stands: is it reachable, and the key good?"
 
 Answered = TypeVar("Answered")
 
@@ -62,6 +64,8 @@ class LiveDesk:
         self._cursor = 0
         self._again = asyncio.Event()
         self._look = asyncio.Event()
+        self._looked_at = 0.0
+        self._heard_at = time.monotonic()
         self.halted = ""
 
     def loops(self, changed: asyncio.Event) -> list[Coroutine[Any, Any, None]]:
@@ -174,16 +178,30 @@ class LiveDesk:
     async def _compare_once(self) -> bool:
         """Look at the account; whether it said anything: what changed meanwhile makes the look worthless."""
         state = self._engine.state
-        if self.halted or on_its_way(state):
+        busy = on_its_way(state)
+        if self.halted or (busy and time.monotonic() - self._looked_at < COMPARE_SECONDS):
             return False
+        self._looked_at = time.monotonic()
         before = (state.cash, *live_orders(state))
         account = await self._ask(self._exchange.account)
-        if account is None or before != (state.cash, *live_orders(state)):
+        if account is None:
+            await self._note_silence()
+            return False
+        self._heard_at = time.monotonic()
+        if busy or before != (state.cash, *live_orders(state)):
             return False
         found = compare(state, account, self._engine_id)
         if found is not None and worth_telling(state, found):
             await self._book(found)
         return found is not None
+
+    async def _note_silence(self) -> None:
+        """Whoever is not told how the account stands for long does not know how the books stand."""
+        books = self._engine.state.books
+        if time.monotonic() - self._heard_at < SILENCE_SECONDS or books is None:
+            return
+        if books.unreconciled != SILENCE:
+            await self._book(AccountCompared(self._clock.now_ms(), problem=SILENCE))
 
     async def _follow_filters(self) -> None:
         """Put the exchange's rules for markets in force when they changed."""

@@ -143,7 +143,11 @@ class ExchangeVenue:
         if self._account is None:
             return None
         told = await _answered(self._account.account(self._spec.symbols))
-        return None if isinstance(told, Unknown) else told
+        if isinstance(told, Unknown):
+            self._trouble = told.why
+            return None
+        self._trouble = ""
+        return told
 
     async def filters(self) -> tuple[Filter, ...]:
         """The markets' rules as they are known, and every minute anew; empty before they were ever heard."""
