@@ -72,7 +72,10 @@ class RunningEngine:
         return spawn.ask(name, "ensure_running", timeout_seconds=START_SECONDS)
 
     def stop(self) -> None:
-        """Store everything, then end every actor."""
+        """Store everything, then end every actor; what a dead Ray left is ended as it is."""
+        if spawn.dead_process():
+            spawn.kill_workers()
+            return
         strategies = self._strategies()
         stops = [(refs.SUPERVISOR, "stop"), *((name, "stop") for name in self._companions)]
         sending = [(refs.EXECUTION, "stop")] if self._plan.exchange is not None else []

@@ -1,10 +1,12 @@
 """Ray: how it starts, how actors are made, found, asked and ended. Nothing else knows these options."""
 
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -15,6 +17,8 @@ from trading.errors import AutotraderError, OperationError
 NAMESPACE = "autotrader"
 OBJECT_STORE_BYTES = 80_000_000
 CONNECT_SECONDS = 5.0
+# Without one of these nothing goes on.
+NEEDED = ("raylet", "gcs_server")
 
 _LEFT_OUT = ("start_monitor", "start_log_monitor", "start_api_server")
 
@@ -96,6 +100,37 @@ def _only_what_a_laptop_needs() -> Iterator[None]:
     finally:
         for name, method in kept.items():
             setattr(Node, name, method)
+
+
+class RayDied(OperationError):
+    """A process of the private Ray has died: nothing that ran on it can go on."""
+
+
+def _own_processes() -> dict[str, list[Any]]:
+    """The processes of a private Ray by their kind; none when this process has no Ray of its own."""
+    from ray._private import worker
+
+    node = getattr(worker, "_global_node", None)
+    found: dict[str, list[Any]] = dict(node.all_processes) if node is not None else {}
+    return found
+
+
+def dead_process() -> str:
+    """Which process of the private Ray has died; empty when all live, or none is ours."""
+    for kind, processes in _own_processes().items():
+        if kind in NEEDED and any(each.process.poll() is not None for each in processes):
+            return kind
+    return ""
+
+
+def kill_workers() -> None:
+    """End what a raylet that died left running: its workers carry its number in their environment."""
+    for each in _own_processes().get("raylet", []):
+        mark = f"RAY_RAYLET_PID={each.process.pid}".encode()
+        for environment in Path("/proc").glob("[0-9]*/environ"):
+            with suppress(OSError):
+                if mark in environment.read_bytes().split(b"\0"):
+                    os.kill(int(environment.parent.name), signal.SIGKILL)
 
 
 def stop_ray() -> None:

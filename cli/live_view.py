@@ -12,6 +12,7 @@ from actors.launch import RunningEngine, started, state_of
 from actors.persistence.runs import Mode
 from actors.ports import ActorLost
 from actors.risk import Progress
+from actors.spawn import RayDied, dead_process
 from backtest.records import Records, votes_text
 from backtest.results import run_result, write_results
 from cli.output import plain
@@ -80,6 +81,9 @@ def _watch(planned: Planned, engine: RunningEngine, interrupted: _Interrupt, sin
     told = not planned.plan.companions
     with view:
         while not interrupted.seen:
+            dead = dead_process()
+            if dead:
+                raise RayDied(f"Ray's {dead} has died, and the engine with it")
             try:
                 latest = engine.progress()
                 seen_at = time.monotonic()

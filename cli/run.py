@@ -1,7 +1,9 @@
 """`autotrader run`: the engine on Ray, on a simulated market, an exchange, or stored candles."""
 
+import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -50,14 +52,31 @@ def command(
             follow(planned, ray_ready)
         return
     loaded = engine_settings(config, overrides or [], live, yes_live)
-    with ray_meanwhile(address) as ray_ready:
-        from cli.live_view import follow
-        from cli.run_plans import with_control
-        from cli.stored_settings import stored_changes
+    from actors.spawn import RayDied
 
-        changed = stored_changes(loaded.settings.database.url)
-        planned = engine_plan(loaded.settings, out, yes_live)
-        follow(with_control(planned, loaded, changed), ray_ready)
+    try:
+        with ray_meanwhile(address) as ray_ready:
+            from cli.live_view import follow
+            from cli.run_plans import with_control
+            from cli.stored_settings import stored_changes
+
+            changed = stored_changes(loaded.settings.database.url)
+            planned = engine_plan(loaded.settings, out, yes_live)
+            follow(with_control(planned, loaded, changed), ray_ready)
+    except RayDied as died:
+        start_again(str(died), live)
+
+
+def start_again(why: str, live: bool) -> NoReturn:
+    """Become the same command anew, which goes on from what is stored.
+
+    Who typed that money may be traded is not asked again by the same run.
+    """
+    arguments = sys.orig_argv[1:]
+    if live and "--yes-live" not in arguments:
+        arguments = [*arguments, "--yes-live"]
+    print(f"{why}; it starts again from what is stored", file=sys.stderr, flush=True)
+    os.execv(sys.executable, [sys.executable, *arguments])
 
 
 def _replay_planned(
