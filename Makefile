@@ -2,6 +2,7 @@
 # make test   sets everything up and passes the tests
 # make setup  the set-up alone          make check  format, lint, types, contracts, tests: what CI runs
 # make bench  the benchmarks            make lock   pins the requirements anew (needs uv)
+# make chaos  random deaths of live engines by seed: make chaos ARGS="--kills 1000 --seed 1 --resume"
 # make protos generates the Python of the wire contract
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := setup
 .DELETE_ON_ERROR:
-.PHONY: run setup test check bench protos lock clean
+.PHONY: run setup test check bench chaos protos lock clean
 
 ifdef UV
 make_venv = uv venv --quiet --allow-existing --python "$(PYTHON)"
@@ -52,6 +53,11 @@ protos: $(VENV)/.dev
 bench: $(VENV)/.ok $(BENCH_VENV)/.ok
 	@$(BIN)/python -m benchmarks --peers $(BENCH_VENV)/bin/python $(ARGS)
 	@$(BIN)/python -m benchmarks.control $(CONTROL_ARGS)
+
+# What the engines log goes to build/chaos/log.
+chaos: $(VENV)/.dev
+	@mkdir -p build/chaos
+	@$(BIN)/python -m tests.chaos $(ARGS) 2>> build/chaos/log
 
 $(VENV)/bin/python $(BENCH_VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

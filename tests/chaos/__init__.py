@@ -1,0 +1,1 @@
+"""Random deaths of live engines, by seed, for as long as one likes: `make chaos`."""
