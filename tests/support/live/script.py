@@ -23,8 +23,8 @@ POLL_SECONDS = 0.25
 class Script:
     """The feed and the strategy of one engine.
 
-    Prices are asked of the exchange at `url`, whose clock is asked once. A candle closes when `close` is called: at the newest price,
-    and with what the strategy says of it.
+    Prices are asked of the exchange at `url`, whose clock is asked once. A candle closes when `close` is
+    called: at the newest price, and with what the strategy says of it.
     """
 
     def __init__(self, url: str, rules: Rules) -> None:
