@@ -44,7 +44,7 @@ async def _step(engine: LiveEngine, step: str) -> str:
         return ""
     side = Side(step)
     known = await engine.until(lambda state: True)
-    open_ms = engine.script.close(side, known.open_time_ms)
+    open_ms = await engine.script.close(side, known.open_time_ms)
     done = flat if side is Side.SELL else settled
     await engine.until(lambda state: state.voted_ms >= open_ms and done(state))
     return ""

@@ -65,8 +65,10 @@ class Script:
         self._priced.set()
         self._priced = asyncio.Event()
 
-    def close(self, said: Side, after_ms: int) -> int:
+    async def close(self, said: Side, after_ms: int) -> int:
         """Close the newest candle by the exchange's clock, or the one after this; its open time."""
+        while not self._quotes:
+            await self._priced.wait()
         step_ms = self._rules.timeframe_ms
         newest_ms = max(quote.time_ms for quote in self._quotes.values()) // step_ms * step_ms - step_ms
         open_ms = max(newest_ms, after_ms + step_ms)
