@@ -1,6 +1,7 @@
 """Where the control plane listens: beyond loopback only with TLS, and never where somebody else does."""
 
 import ipaddress
+import secrets
 import socket
 from pathlib import Path
 
@@ -8,6 +9,10 @@ from msgspec import Struct
 
 from trading.errors import InputError
 from trading.settings import ControlSettings
+
+# Ports that systems do not give to outgoing connections, and Ray not to its workers: what is free now stays so
+# until the server listens.
+LOWEST_PORT, PORTS, PORT_TRIES = 20_000, 12_000, 50
 
 
 class Tls(Struct, frozen=True):
@@ -74,14 +79,26 @@ def _free_address(key: str, address: str) -> str:
     """The address itself; for port 0 a free port is chosen now, so that a server that is started again is
     found where it was. Raises InputError for a port that is taken."""
     host, port = host_of(address), int(address.rpartition(":")[2])
+    for _ in range(PORT_TRIES):
+        chosen = port or LOWEST_PORT + secrets.randbelow(PORTS)
+        why = _refused(host, chosen)
+        if not why:
+            return f"{address.rpartition(':')[0]}:{chosen}"
+        if port:
+            break
+    raise InputError(
+        f"control.{key}: {address} cannot be listened on ({why}); is another engine "
+        "running? Stop it, or set another port (0: any that is free)"
+    )
+
+
+def _refused(host: str, port: int) -> str:
+    """Why nobody can listen at this port; empty when one can."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise InputError(
-                f"control.{key}: {address} cannot be listened on ({error.strerror}); is another engine "
-                "running? Stop it, or set another port (0: any that is free)"
-            ) from None
-        return f"{address.rpartition(':')[0]}:{probe.getsockname()[1]}"
+            return error.strerror or str(error)
+    return ""

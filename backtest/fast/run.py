@@ -191,6 +191,7 @@ class FastRecords:
             stop=column[T_STOP],
             target=column[T_TARGET],
             votes=self.decisions.votes(s, entry_row),
+            bought=lots,
         )
 
     def _id(self, row: int, symbol: str, what: str) -> str:

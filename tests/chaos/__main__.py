@@ -3,7 +3,8 @@
 Each death strikes a trading engine (persistence, execution and risk with the real ccxt, at an exchange of its
 own) at a random point, often while the exchange fails too; then the next life goes on with the same account,
 and what the exchange holds is compared with what is stored. Death number n of a seed is always the same.
-Results are appended to a file; `--resume` goes on after the deaths that are in it.
+`--whole` kills processes of an engine as a user starts it instead, Ray's own among them; some tens of seconds
+each. Results are appended to a file; `--resume` goes on after the deaths that are in it.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.chaos.whole import kill_all_of
 from tests.support.live.engine import Strike
 from tests.support.live.forks import SETTLE
 from tests.support.live.worlds import DEADLY, Forks, Template, World, a_world
@@ -95,8 +97,12 @@ class Campaign:
         self._note(number, strike, fault, trace[-1] if trace else "", found)
         return not found
 
-    def _note(self, number: int, strike: Strike, fault: str, where: str, found: list[str]) -> None:
-        result: dict[str, Any] = {"seed": self.seed, "kill": number, "strike": strike.value, "fault": fault}
+    def run_whole(self) -> None:
+        """As `run`, on one whole engine at a time."""
+        kill_all_of(self.seed, list(self._left), FAULTS, REQUESTS, self._note)
+
+    def _note(self, number: int, strike: str, fault: str, where: str, found: list[str]) -> None:
+        result: dict[str, Any] = {"seed": self.seed, "kill": number, "strike": str(strike), "fault": fault}
         result |= {"where": where, "found": found}
         self.done[number] = result
         with self.results.open("a") as file:
@@ -104,7 +110,7 @@ class Campaign:
         seconds = (time.monotonic() - self._since) / max(len(self.done) - self._before, 1)
         word = "; ".join(found) if found else "ok"
         print(
-            f"{len(self.done)}/{self.kills}  {seconds:.1f} s each  kill {number}: {strike.value}, "
+            f"{len(self.done)}/{self.kills}  {seconds:.1f} s each  kill {number}: {strike}, "
             f"exchange: {fault}, at {where!r}: {word}",
             flush=True,
         )
@@ -137,9 +143,10 @@ def main() -> int:
     parser.add_argument("--worlds", type=int, default=4, help="how many engines side by side")
     parser.add_argument("--folder", type=Path, default=Path("build/chaos"), help="databases and results")
     parser.add_argument("--resume", action="store_true", help="go on after the deaths in the results file")
+    parser.add_argument("--whole", action="store_true", help="whole engines on Ray, as a user starts them")
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
-    results = chosen.folder / "results.jsonl"
+    results = chosen.folder / ("whole.jsonl" if chosen.whole else "results.jsonl")
     done = read_results(results, chosen.seed, chosen.kills) if chosen.resume else {}
     if not chosen.resume:
         results.unlink(missing_ok=True)
@@ -147,6 +154,9 @@ def main() -> int:
     template_folder = chosen.folder / f"template-{time.time_ns()}"
     template_folder.mkdir()
     try:
+        if chosen.whole:
+            campaign.run_whole()
+            return summary(campaign)
         with Forks() as forks:
             asyncio.run(campaign.run(chosen.worlds, chosen.folder, Template(template_folder), forks))
     except KeyboardInterrupt:

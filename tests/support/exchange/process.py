@@ -41,7 +41,7 @@ class ExchangeProcess:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def call(self, method: str, *args: Any, **kwargs: Any) -> Any:
+    def call(self, method: str, /, *args: Any, **kwargs: Any) -> Any:
         """Call a method of LocalExchange, such as `call("set_price", "BTC/USDT", "61000")`.
 
         Raises RuntimeError with its reason when that fails.

@@ -37,6 +37,14 @@ async def live(port: int) -> None:
     feed.cancel()
 
 
+async def _live_and_end(port: int) -> None:
+    """One life, then the process is gone: nothing that hangs in it is waited for."""
+    try:
+        await live(port)
+    finally:
+        os._exit(0)
+
+
 async def _step(engine: LiveEngine, step: str) -> str:
     """Do one step and wait until all is quiet: SETTLE, or a side that the strategy says at a new candle."""
     if step == SETTLE:
@@ -66,8 +74,7 @@ def main() -> None:
         if os.fork() == 0:
             os.close(0)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            asyncio.run(live(int(line)))
-            os._exit(0)
+            asyncio.run(_live_and_end(int(line)))
 
 
 if __name__ == "__main__":
