@@ -10,8 +10,8 @@ from msgspec import Struct
 from trading.errors import InputError
 from trading.settings import ControlSettings
 
-# Ports that systems do not give to outgoing connections, and Ray not to its workers: what is free now stays so
-# until the server listens.
+# Ports that systems do not give to outgoing connections, and Ray not to its workers: what is free now stays
+# so until the server listens.
 LOWEST_PORT, PORTS, PORT_TRIES = 20_000, 12_000, 50
 
 
