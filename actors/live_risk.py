@@ -40,7 +40,7 @@ from trading.events import (
 from trading.exchange_orders import Quote
 from trading.exchange_units import prices_of
 from trading.journal import snapshot
-from trading.open_time import moments_of, reported
+from trading.open_time import reported
 from trading.quote_venue import execute_at_quotes
 from trading.rules import Rules
 from trading.state import EngineState, SymbolState
@@ -211,7 +211,6 @@ class LiveRisk(Risk):
         state = engine.state
         age_ms = self._clock.now_ms() - state.open_time_ms - state.rules.timeframe_ms
         if state.voted_ms < state.open_time_ms and age_ms < state.rules.timeframe_ms:
-            self._deadline_at = time.monotonic() + self._deadline_seconds
             await self._vote(engine)
         while await self._next_open_time(engine):
             pass
@@ -230,11 +229,14 @@ class LiveRisk(Risk):
                 await self._execute(engine, closed)
             self._handle(engine, closed)
         if self._is_newest(engine, close_ms):
-            self._deadline_at = time.monotonic() + self._deadline_seconds
             await self._vote(engine)
             self._latency.add(time.monotonic() - taken_at)
         self._count += 1
         return True
+
+    async def _vote(self, engine: Engine) -> None:
+        self._deadline_at = time.monotonic() + self._deadline_seconds
+        await super()._vote(engine)
 
     def _is_newest(self, engine: Engine, close_ms: int) -> bool:
         """Whether no later candle is here, and this one is not so old that there must be one."""
@@ -340,15 +342,8 @@ class LiveRisk(Risk):
             for each in engine.working()
             if each.position is not None and each.position.entry_time_ms <= closed.open_time_ms
         ]
-        if not book:
-            return
-        await self._flush()
-        state = engine.state
-        executions = await self._ask(
-            lambda: self._venue.execute(book, state.cash, moments_of(closed), state.rules)
-        )
-        if executions.fills or executions.endings:
-            self._handle(engine, reported(closed.open_time_ms, executions))
+        if book:
+            await self._ask_venue(engine, book, closed)
 
     # What the loops share.
 

@@ -42,6 +42,7 @@ from trading.ledger import Trade
 from trading.open_time import moments_of, reported, venue_orders
 from trading.rules import Rules
 from trading.signals import Signal
+from trading.simulated_venue import Working
 from trading.state import EngineState
 from trading.timeframe import iso
 
@@ -291,14 +292,21 @@ class Risk:
         book = venue_orders(engine, closed)
         if not book:
             return
+        if await self._ask_venue(engine, book, closed):
+            await self._writer.flush()
+
+    async def _ask_venue(self, engine: Engine, book: Sequence[Working], closed: CandlesClosed) -> bool:
+        """Book what fills or ends inside a candle, once all before is stored; whether anything did."""
+        assert self._writer is not None
         await self._writer.flush()
         state = engine.state
         executions = await self._ask(
             lambda: self._venue.execute(book, state.cash, moments_of(closed), state.rules)
         )
-        if executions.fills or executions.endings:
-            self._handle(engine, reported(closed.open_time_ms, executions))
-            await self._writer.flush()
+        if not (executions.fills or executions.endings):
+            return False
+        self._handle(engine, reported(closed.open_time_ms, executions))
+        return True
 
     def _handle(self, engine: Engine, event: AnyEvent) -> list[AnyDecision]:
         """Give the engine an event and the journal both sides of it."""

@@ -17,6 +17,7 @@ from trading.decisions import (
 )
 from trading.exits import exit_position
 from trading.ledger import Dust, Position, closed, dust_of
+from trading.live_prices import mark_price
 from trading.live_state import LiveSymbol
 from trading.market import MarketUnits
 from trading.orders import Ending, Order, OrderKind, OrderState, Reason, order_id
@@ -202,9 +203,8 @@ class _Desk:
             return
         if not amount or self.now_ms < live.stop_again_ms:
             return
-        live.attempts += 1
         live.stop = Order(
-            id=order_id(self.state.open_time_ms, self.symbol.symbol, "stop", live.attempts),
+            id=order_id(self.state.open_time_ms, self.symbol.symbol, "stop", live.next_number()),
             symbol=self.symbol.symbol,
             side=Side.SELL,
             amount=amount,
@@ -227,7 +227,7 @@ class _Desk:
     def _worth_at(self, position: Position) -> int:
         """The price at which what is held is worth selling or not: a crash makes no dust, and whether so
         little is taken is the exchange's to say."""
-        return max(self.live.price or self.symbol.last_close, position.entry_price)
+        return max(mark_price(self.symbol), position.entry_price)
 
     def _limit_under(self, trigger: int) -> int:
         live = self.state.rules.live

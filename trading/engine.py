@@ -42,7 +42,7 @@ from trading.events import (
     SignalsCollected,
     VenueReported,
 )
-from trading.exits import exit_position
+from trading.exits import exit_position, start_cooldown
 from trading.ledger import cash_after, closed, opened, raise_stop, take_sold
 from trading.live_prices import mark_price, observe, observe_all
 from trading.order_reports import take_report
@@ -253,16 +253,8 @@ class Engine:
         trade = closed(symbol.position, market)
         symbol.position = symbol.exit = None
         if fill.reason is Reason.STOP:
-            self._start_cooldown(symbol, fill.time_ms)
+            start_cooldown(self.state, symbol, fill.time_ms)
         return [FillBooked(fill), TradeClosed(trade)]
-
-    def _start_cooldown(self, symbol: SymbolState, stopped_ms: int) -> None:
-        """Refuse entries at the closes of the stop's candle and of the n - 1 after it."""
-        timeframe = self.state.rules.timeframe_ms
-        open_time_ms = stopped_ms - (stopped_ms - self.state.anchor_ms) % timeframe
-        symbol.cooldown_until_ms = (
-            open_time_ms + self.state.rules.limits.cooldown_candles_after_stop * timeframe
-        )
 
     def _end(self, ending: Ending) -> list[AnyDecision]:
         symbol = self.state.symbols[ending.symbol]

@@ -3,7 +3,6 @@
 from msgspec.structs import replace
 
 from trading.decisions import AnyDecision, CancelIntended, OrderEnded, OrderIntended, OrderReasonRaised
-from trading.live_state import LiveSymbol
 from trading.orders import PRECEDENCE, Ending, Order, OrderState, Reason, order_id
 from trading.signals import Side
 from trading.state import EngineState, SymbolState
@@ -28,7 +27,7 @@ def exit_position(
     if waiting is None:
         live = symbol.live if state.rules.on_exchange else None
         symbol.exit = Order(
-            id=order_id(state.open_time_ms, symbol.symbol, "exit", _number(live)),
+            id=order_id(state.open_time_ms, symbol.symbol, "exit", live.next_number() if live else 1),
             symbol=symbol.symbol,
             side=Side.SELL,
             amount=symbol.position.amount,
@@ -42,14 +41,6 @@ def exit_position(
         symbol.exit = replace(waiting, reason=reason)
         return symbol.exit, [] if waiting.held_back else [OrderReasonRaised(symbol.exit)]
     return waiting, []
-
-
-def _number(live: LiveSymbol | None) -> int:
-    """The number of the next order of a symbol at an exchange."""
-    if live is None:
-        return 1
-    live.attempts += 1
-    return live.attempts
 
 
 def _cancel_entry(state: EngineState, symbol: SymbolState, entry: Order, reason: Reason) -> list[AnyDecision]:
@@ -77,3 +68,10 @@ def flatten_symbol(state: EngineState, symbol: SymbolState, reason: Reason) -> l
     if symbol.position is not None:
         decisions += exit_position(state, symbol, reason)[1]
     return decisions
+
+
+def start_cooldown(state: EngineState, symbol: SymbolState, stopped_ms: int) -> None:
+    """Refuse entries at the closes of the stop's candle and of the n - 1 after it."""
+    timeframe = state.rules.timeframe_ms
+    open_time_ms = stopped_ms - (stopped_ms - state.anchor_ms) % timeframe
+    symbol.cooldown_until_ms = open_time_ms + state.rules.limits.cooldown_candles_after_stop * timeframe

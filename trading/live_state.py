@@ -38,6 +38,11 @@ class LiveSymbol(Struct):
     attempts: int = 0
     blocked: str = ""
 
+    def next_number(self) -> int:
+        """The number of the symbol's next order at the exchange."""
+        self.attempts += 1
+        return self.attempts
+
     def orders(self) -> list[Order]:
         """The orders at the exchange that are neither the entry nor the exit."""
         return [*([self.stop] if self.stop else []), *self.strays.values()]

@@ -18,7 +18,7 @@ from trading.decisions import (
 )
 from trading.desk import pause_ms
 from trading.events import OrderReported
-from trading.exits import exit_position
+from trading.exits import exit_position, start_cooldown
 from trading.ledger import add_bought, cash_after, closed, opened, take_sold
 from trading.live_state import Books, LiveSymbol
 from trading.market import MarketUnits
@@ -183,16 +183,10 @@ class _Report:
             raise ValueError(f"fill {fill.id} sells {fill.symbol}, which is not held")
         take_sold(symbol.position, fill, self.market)
         if fill.reason is Reason.STOP:
-            self._start_cooldown(fill.time_ms)
+            start_cooldown(self.state, symbol, fill.time_ms)
         if symbol.position.amount == 0:
             self.found.append(TradeClosed(closed(symbol.position, self.market)))
             symbol.position = None
-
-    def _start_cooldown(self, stopped_ms: int) -> None:
-        rules = self.state.rules
-        open_time_ms = stopped_ms - (stopped_ms - self.state.anchor_ms) % rules.timeframe_ms
-        candles = rules.limits.cooldown_candles_after_stop
-        self.symbol.cooldown_until_ms = open_time_ms + candles * rules.timeframe_ms
 
     # Orders.
 
